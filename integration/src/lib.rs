@@ -1,1 +1,12 @@
-//! Placeholder.
+//! Tests of libplum against real routers.
+//!
+//! [`lab`] builds a home network in network namespaces, with Debian's miniupnpd on nftables as its
+//! gateway. The tests under `tests/` run libplum and the program `plum` in it; `first-mapping` is
+//! the stop-watch. Nothing here is published.
+//!
+//! Everything needs Linux, root (or the capability to make network namespaces), and the Debian
+//! packages that `./dev test` installs.
+
+#[cfg(target_os = "linux")]
+#[path = "../lab/mod.rs"]
+pub mod lab;

@@ -1,0 +1,24 @@
+//! A home network in network namespaces: a client, its router and a host on the WAN.
+//!
+//! ```text
+//! lan 192.168.77.2 --- 192.168.77.1 gw 1.2.3.4 --- 1.2.3.9 wan
+//! ```
+//!
+//! The names of the namespaces carry the process id, so that runs beside each other do not meet;
+//! dropping a [`Home`] or an [`Alone`] takes everything down again, after a panic too. What a run
+//! that was killed left behind, the next run takes down.
+
+mod ability;
+mod bare;
+mod daemon;
+mod home;
+mod namespace;
+mod natpmp_only;
+mod sources;
+
+pub use ability::{missing, say_once};
+pub use bare::{bare_map, bare_version};
+pub use daemon::{Daemon, DaemonOptions};
+pub use home::{Alone, Home, ALONE, CLIENT, EXTERNAL, ROUTER, WAN};
+pub use namespace::{run, Namespace};
+pub use natpmp_only::natpmp_only_daemon;
