@@ -1,1 +1,58 @@
-//! Placeholder.
+//! A home router in a box: a PCP (RFC 6887) and NAT-PMP (RFC 6886) server with programmable
+//! troubles, to test port-mapping clients against.
+//!
+//! It is written from the RFCs and shares nothing with any client, so that agreement means
+//! something. It maps on paper: it keeps the table and speaks the protocols, and forwards no data.
+//!
+//! - [`Gateway`] listens on a UDP socket, of the loopback by default; any number of them live in
+//!   one process.
+//! - [`model::Model`] is the same gateway without sockets, clock or threads: a pure function of its
+//!   seed and of the calls, for simulators.
+//!
+//! Everything that can go wrong is a knob ([`model::Knobs`]), to be turned before the start or
+//! while the gateway runs; the oddities of real routers have names ([`model::Quirk`]). Whatever
+//! was asked and answered is in the log, and tests wait for it instead of sleeping.
+//!
+//! ```
+//! use std::net::UdpSocket;
+//! use libplum_gateway::{model::Writer, Gateway, Op};
+//!
+//! let gateway = Gateway::builder().external_ip(std::net::Ipv4Addr::new(198, 51, 100, 4)).seed(7).start()?;
+//!
+//! // A client: NAT-PMP, map UDP port 8080 for two hours.
+//! let client = UdpSocket::bind("127.0.0.1:0")?;
+//! client.connect(gateway.addr())?;
+//! client.send(&[0, 1, 0, 0, 0x1f, 0x90, 0x1f, 0x90, 0, 0, 0x1c, 0x20])?;
+//! let mut answer = [0; 64];
+//! assert_eq!(client.recv(&mut answer)?, 16);
+//! assert_eq!(answer[..4], [0, 129, 0, 0]);
+//!
+//! let rules = gateway.rules();
+//! assert_eq!((rules[0].external_port, rules[0].writer), (8080, Writer::NatPmp));
+//! assert_eq!(gateway.log().count(Op::NatPmpMap), 1);
+//!
+//! // From now on every other answer is lost, and the gateway refuses to map.
+//! use libplum_gateway::model::{code, Forced, Odds};
+//! gateway.set(|knobs| {
+//!     knobs.trouble.lose_answer = Odds::Chance(0.5);
+//!     knobs.force(Op::NatPmpMap, Forced::result(code::nat_pmp::OUT_OF_RESOURCES));
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod builder;
+mod error;
+mod gateway;
+mod log;
+pub mod model;
+mod packet;
+mod server;
+
+pub use crate::builder::Builder;
+pub use crate::error::{ConfigError, StartError};
+pub use crate::gateway::{Gateway, LogReader};
+pub use crate::log::{Direction, Dropped, Entry, Fate, Log};
+pub use crate::model::{Knobs, Nonce, Odds, Quirk, Restart, Rule, TableModel, Transport, Writer};
+pub use crate::packet::{MapFields, NatPmpPacket, Op, Packet, PcpPacket};

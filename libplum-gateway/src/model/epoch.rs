@@ -37,8 +37,16 @@ mod tests {
         assert_eq!(e.at(Duration::from_millis(1499), 1.0), 10);
         assert_eq!(e.at(Duration::from_millis(1500), 1.0), 11);
         assert_eq!(e.at(Duration::from_millis(100_500), 1.06), 116);
-        assert_eq!(e.at(Duration::from_millis(100_500), 0.0), 10, "a clock that stands still");
-        assert_eq!(e.at(Duration::ZERO, 1.0), 10, "a time before the start is the start");
+        assert_eq!(
+            e.at(Duration::from_millis(100_500), 0.0),
+            10,
+            "a clock that stands still"
+        );
+        assert_eq!(
+            e.at(Duration::ZERO, 1.0),
+            10,
+            "a time before the start is the start"
+        );
     }
 
     #[test]

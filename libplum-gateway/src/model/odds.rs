@@ -91,14 +91,20 @@ mod tests {
     #[test]
     fn counted_odds_run_out() {
         assert_eq!(draws(Odds::Next(2), 4), [true, true, false, false]);
-        assert_eq!(draws(Odds::OnceAfter(2), 5), [false, false, true, false, false]);
+        assert_eq!(
+            draws(Odds::OnceAfter(2), 5),
+            [false, false, true, false, false]
+        );
         assert_eq!(draws(Odds::Always, 2), [true, true]);
         assert_eq!(draws(Odds::Never, 2), [false, false]);
     }
 
     #[test]
     fn chance_is_seeded_and_near_its_probability() {
-        let hits = draws(Odds::Chance(0.25), 10_000).iter().filter(|&&b| b).count();
+        let hits = draws(Odds::Chance(0.25), 10_000)
+            .iter()
+            .filter(|&&b| b)
+            .count();
         assert!((2_300..2_700).contains(&hits), "{hits}");
         assert_eq!(draws(Odds::Chance(0.5), 64), draws(Odds::Chance(0.5), 64));
         assert!(draws(Odds::Chance(1.0), 1_000).iter().all(|&b| b));

@@ -144,9 +144,7 @@ impl Held {
     }
 
     pub(crate) fn is_of(&self, client: IpAddr, transport: Transport, internal_port: u16) -> bool {
-        self.client == client
-            && self.transport == transport
-            && self.internal_port == internal_port
+        self.client == client && self.transport == transport && self.internal_port == internal_port
     }
 
     /// Whole seconds until it expires, rounded up; 2^32−1 for a static rule.
@@ -202,7 +200,9 @@ impl Table {
 
     /// The newest rule of an internal port.
     pub(crate) fn newest(&self, client: IpAddr, transport: Transport, port: u16) -> Option<&Held> {
-        self.iter().filter(|r| r.is_of(client, transport, port)).max_by_key(|r| r.serial)
+        self.iter()
+            .filter(|r| r.is_of(client, transport, port))
+            .max_by_key(|r| r.serial)
     }
 
     /// Writes a rule; one that was there under the same key keeps its place in the order.
@@ -229,7 +229,8 @@ impl Table {
     /// "At the time its lifetime expires, the mapping MUST be automatically deleted"
     /// (RFC 6886 §3.4).
     pub(crate) fn expire(&mut self, now: Duration) {
-        self.rules.retain(|_, rule| rule.expires.is_none_or(|at| at > now));
+        self.rules
+            .retain(|_, rule| rule.expires.is_none_or(|at| at > now));
     }
 
     pub(crate) fn next_expiry(&self) -> Option<Duration> {

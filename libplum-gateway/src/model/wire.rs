@@ -9,7 +9,10 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, failed: false }
+        Self {
+            rest: bytes,
+            failed: false,
+        }
     }
 
     pub(crate) fn array<const N: usize>(&mut self) -> [u8; N] {
@@ -66,7 +69,11 @@ mod tests {
         assert_eq!(r.u16(), 0x0102);
         assert_eq!(r.u32(), 0);
         assert!(r.failed());
-        assert_eq!(r.u8(), 0, "the byte that was left is not given after a failure");
+        assert_eq!(
+            r.u8(),
+            0,
+            "the byte that was left is not given after a failure"
+        );
         assert_eq!(r.take(1), b"");
     }
 

@@ -1,0 +1,248 @@
+//! The handle of a running gateway.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::builder::Builder;
+use crate::error::ConfigError;
+use crate::log::Entry;
+use crate::model::{Announcement, Knobs, Model, Restart, Rule, Transport, Update};
+use crate::packet::Op;
+use crate::server::Server;
+
+/// A gateway that listens on a socket of this host. Dropping it stops it: its threads are joined
+/// and its port is free when `drop` returns.
+pub struct Gateway {
+    server: Server,
+}
+
+impl Gateway {
+    /// A gateway to be: PCP and NAT-PMP on 127.0.0.1, any free port, until told otherwise.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(server: Server) -> Self {
+        Self { server }
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.server.shared().addr()
+    }
+
+    /// The time of the model: since the gateway started.
+    pub fn now(&self) -> Duration {
+        self.server.shared().now()
+    }
+
+    /// The moment of a model time, such as [`Entry::at`].
+    pub fn instant(&self, at: Duration) -> Instant {
+        self.server.shared().start_instant() + at
+    }
+
+    /// The live rules.
+    pub fn rules(&self) -> Vec<Rule> {
+        self.with(|model, _| model.rules())
+    }
+
+    /// Everything that was asked and answered.
+    pub fn log(&self) -> LogReader<'_> {
+        LogReader { gateway: self }
+    }
+
+    /// Changes settings, all or none.
+    ///
+    /// # Errors
+    ///
+    /// When the outcome is impossible; then nothing has changed.
+    pub fn set(&self, change: impl FnOnce(&mut Knobs)) -> Result<(), ConfigError> {
+        let addr = self.addr();
+        self.with(|model, _| {
+            let mut knobs = model.knobs().clone();
+            change(&mut knobs);
+            if knobs.nat_pmp && !addr.is_ipv4() {
+                return Err(ConfigError::NatPmpNeedsIpv4(addr));
+            }
+            model.set(|current| *current = knobs)
+        })
+    }
+
+    /// Waits until the gateway's state satisfies `condition`; `false` after `timeout`. The
+    /// condition is tried again after each event, under the gateway's lock: it must be short and
+    /// must not call the gateway.
+    #[must_use = "false means that the condition never held"]
+    pub fn wait_until(&self, timeout: Duration, mut condition: impl FnMut(&Model) -> bool) -> bool {
+        self.server
+            .shared()
+            .wait(timeout, |model| condition(model).then_some(()))
+            .is_some()
+    }
+
+    /// Waits for a rule that satisfies `condition`; `None` after `timeout`.
+    pub fn wait_for_rule(
+        &self,
+        timeout: Duration,
+        mut condition: impl FnMut(&Rule) -> bool,
+    ) -> Option<Rule> {
+        self.server.shared().wait(timeout, |model| {
+            model.rules().into_iter().find(&mut condition)
+        })
+    }
+
+    /// Restarts the daemon. A closed port is opened again.
+    ///
+    /// # Errors
+    ///
+    /// When the port was closed and the system does not give it back.
+    pub fn restart(&self, restart: Restart) -> io::Result<()> {
+        self.server
+            .shared()
+            .open(|model, now| model.restart(now, restart))
+    }
+
+    /// Closes the port: clients see an ICMP port unreachable. When this returns, it is closed.
+    pub fn close_port(&self) {
+        self.server.shared().close();
+    }
+
+    /// Opens the port again, as if nothing had been.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not give it back.
+    pub fn open_port(&self) -> io::Result<()> {
+        self.server.shared().open(Model::open)
+    }
+
+    /// Keeps silent from now on: requests are logged, and nothing is done.
+    pub fn stop_answering(&self) {
+        self.with(|model, _| {
+            let changed = model.set(|knobs| knobs.silence.all = true);
+            debug_assert!(changed.is_ok(), "silence contradicts nothing");
+        });
+    }
+
+    /// Ends the silence.
+    pub fn answer_again(&self) {
+        self.with(|model, _| {
+            let changed = model.set(|knobs| knobs.silence.all = false);
+            debug_assert!(changed.is_ok(), "speech contradicts nothing");
+        });
+    }
+
+    /// The WAN side gets another address, or loses it. See [`Model::change_external_ip`].
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be an external address.
+    pub fn change_external_ip(&self, ip: impl Into<Option<Ipv4Addr>>) -> Result<(), ConfigError> {
+        let ip = ip.into();
+        self.with(|model, now| model.change_external_ip(now, ip))
+    }
+
+    /// The epoch as it is, in seconds (RFC 6887 §8.5).
+    pub fn epoch(&self) -> u32 {
+        self.with(|model, now| model.epoch(now))
+    }
+
+    /// Sets the epoch, in seconds, forwards or backwards.
+    pub fn set_epoch(&self, seconds: u32) {
+        self.with(|model, now| model.set_epoch(now, seconds));
+    }
+
+    /// Sends one unsolicited packet of each protocol that is on, and in the announcement.
+    pub fn announce(&self, announcement: Announcement) {
+        self.with(|model, now| model.announce(now, announcement));
+    }
+
+    pub(crate) fn announce_start(&self) {
+        self.with(|model, now| model.announce_start(now));
+    }
+
+    /// Sends the client of a PCP rule one Mapping Update (RFC 6887 §14.2). `false` when there is
+    /// no such rule, or when the port it should move to is taken.
+    #[must_use = "false means that nothing was sent"]
+    pub fn update(&self, transport: Transport, external_port: u16, update: Update) -> bool {
+        self.with(|model, now| model.update(now, transport, external_port, update))
+    }
+
+    /// Takes a rule away without a word, as a reboot of the firewall alone would.
+    pub fn forget_rule(&self, transport: Transport, external_port: u16) -> Option<Rule> {
+        self.with(|model, now| model.forget_rule(now, transport, external_port))
+    }
+
+    /// Whatever else the model can do, at the present time.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Model, Duration) -> T) -> T {
+        self.server.shared().with(act)
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("addr", &self.addr())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Questions to a running gateway's [`crate::Log`]. Answers are copies.
+#[derive(Debug, Clone, Copy)]
+pub struct LogReader<'a> {
+    gateway: &'a Gateway,
+}
+
+impl LogReader<'_> {
+    /// All packets still in the log, oldest first.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.gateway
+            .with(|model, _| model.log().entries().cloned().collect())
+    }
+
+    /// The requests among them.
+    pub fn requests(&self) -> Vec<Entry> {
+        self.gateway
+            .with(|model, _| model.log().requests().cloned().collect())
+    }
+
+    /// The answers and unsolicited packets among them, lost ones included.
+    pub fn answers(&self) -> Vec<Entry> {
+        self.gateway
+            .with(|model, _| model.log().answers().cloned().collect())
+    }
+
+    /// How many requests of a kind there are.
+    pub fn count(&self, op: Op) -> usize {
+        self.gateway.with(|model, _| model.log().count(op))
+    }
+
+    /// How many entries have been dropped for lack of room.
+    pub fn dropped(&self) -> u64 {
+        self.gateway.with(|model, _| model.log().dropped())
+    }
+
+    /// The first packet in the log, or to come, that satisfies `condition`; `None` after
+    /// `timeout`. The condition is tried under the gateway's lock and must not call the gateway.
+    pub fn wait_for(
+        &self,
+        timeout: Duration,
+        mut condition: impl FnMut(&Entry) -> bool,
+    ) -> Option<Entry> {
+        let found = |model: &Model| model.log().entries().find(|e| condition(e)).cloned();
+        self.gateway.server.shared().wait(timeout, found)
+    }
+
+    /// Waits until there are `n` requests of a kind; `false` after `timeout`.
+    #[must_use = "false means that they never came"]
+    pub fn wait_for_count(&self, timeout: Duration, op: Op, n: usize) -> bool {
+        self.gateway
+            .wait_until(timeout, |model| model.log().count(op) >= n)
+    }
+
+    /// Forgets all entries.
+    pub fn clear(&self) {
+        self.gateway.with(|model, _| model.clear_log());
+    }
+}

@@ -1,0 +1,158 @@
+//! The road from the daemon to its clients, and what goes wrong on it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::knobs::Trouble;
+use super::odds::{Odds, Rng};
+use super::Model;
+use crate::log::{Direction, Fate};
+
+/// Which socket of the gateway a packet comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The port that requests go to.
+    Service,
+    /// Another port of the same address.
+    Other,
+}
+
+/// A packet on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transmit {
+    /// When it leaves, in model time: not after the `now` of the poll that gave it.
+    pub at: Duration,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// Which of the gateway's ports it comes from.
+    pub source: Source,
+    /// The datagram's payload.
+    pub bytes: Vec<u8>,
+    /// Its number in the log.
+    pub number: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) to: SocketAddr,
+    pub(crate) source: Source,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) number: u64,
+}
+
+/// A stream of chance for each trouble, so that turning one on does not shift the others.
+#[derive(Debug)]
+pub(crate) struct Dice {
+    lose_request: Rng,
+    lose_answer: Rng,
+    jitter: Rng,
+    duplicate: Rng,
+    reorder: Rng,
+    wrong_nonce: Rng,
+    wrong_source: Rng,
+    truncate: Rng,
+    oversize: Rng,
+    corrupt: Rng,
+    spares_pcp: Rng,
+}
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            lose_request: Rng::stream(seed, 1),
+            lose_answer: Rng::stream(seed, 2),
+            jitter: Rng::stream(seed, 3),
+            duplicate: Rng::stream(seed, 4),
+            reorder: Rng::stream(seed, 5),
+            wrong_nonce: Rng::stream(seed, 6),
+            wrong_source: Rng::stream(seed, 7),
+            truncate: Rng::stream(seed, 8),
+            oversize: Rng::stream(seed, 9),
+            corrupt: Rng::stream(seed, 10),
+            spares_pcp: Rng::stream(seed, 11),
+        }
+    }
+
+    pub(crate) fn lose_request(&mut self, trouble: &mut Trouble) -> bool {
+        trouble.lose_request.strikes(&mut self.lose_request)
+    }
+
+    pub(crate) fn spares_pcp(&mut self, odds: &mut Odds) -> bool {
+        odds.strikes(&mut self.spares_pcp)
+    }
+
+    /// Damages an answer as the trouble has it.
+    fn damage(&mut self, trouble: &mut Trouble, bytes: &mut Vec<u8>) {
+        let is_map = matches!(bytes[..], [2, 0x81, ..]) && bytes.len() >= 60;
+        if is_map && trouble.wrong_nonce.strikes(&mut self.wrong_nonce) {
+            let byte = self.wrong_nonce.below(12) as usize;
+            bytes[24 + byte] ^= 1 << self.wrong_nonce.below(8);
+        }
+        if trouble.truncate.strikes(&mut self.truncate) {
+            let length = match trouble.truncate_to {
+                Some(length) => length,
+                None => self.truncate.below(bytes.len() as u64) as usize,
+            };
+            bytes.truncate(length);
+        }
+        if trouble.oversize.strikes(&mut self.oversize) && bytes.len() < trouble.oversize_to {
+            bytes.resize(trouble.oversize_to, 0);
+        }
+        if !bytes.is_empty() && trouble.corrupt.strikes(&mut self.corrupt) {
+            let byte = self.corrupt.below(bytes.len() as u64) as usize;
+            bytes[byte] ^= 1 << self.corrupt.below(8);
+        }
+    }
+
+    /// How long a packet takes on its way.
+    fn road(&mut self, trouble: &mut Trouble) -> Duration {
+        let jitter = trouble.jitter.mul_f64(self.jitter.unit());
+        let mut time = trouble.delay.saturating_add(jitter);
+        if trouble.reorder.strikes(&mut self.reorder) {
+            time = time.saturating_add(trouble.reorder_by);
+        }
+        time
+    }
+}
+
+impl Model {
+    /// Sends a packet on its way: to be damaged, lost, delayed or doubled. Unsolicited packets
+    /// (those without a request) are lost, delayed and doubled, but not damaged.
+    pub(crate) fn dispatch(
+        &mut self,
+        at: Duration,
+        to: SocketAddr,
+        mut bytes: Vec<u8>,
+        request: Option<u64>,
+    ) {
+        let trouble = &mut self.knobs.trouble;
+        let mut source = Source::Service;
+        let mut direction = Direction::Unsolicited;
+        if request.is_some() {
+            direction = Direction::Answer;
+            self.dice.damage(trouble, &mut bytes);
+            if trouble.wrong_source.strikes(&mut self.dice.wrong_source) {
+                source = Source::Other;
+            }
+        }
+        let lost = trouble.lose_answer.strikes(&mut self.dice.lose_answer);
+        let twice = !lost && trouble.duplicate.strikes(&mut self.dice.duplicate);
+        for _ in 0..=usize::from(twice) {
+            let fate = if lost { Fate::Lost } else { Fate::Waiting };
+            let number = self.log.record(at, direction, to, fate, &bytes);
+            self.log.link(number, request, source == Source::Other);
+            if !lost {
+                let leaves = at.saturating_add(self.dice.road(&mut self.knobs.trouble));
+                let order = self.next_order();
+                let parcel = Parcel {
+                    to,
+                    source,
+                    bytes: bytes.clone(),
+                    number,
+                };
+                self.outbox.insert((leaves, order), parcel);
+            }
+        }
+    }
+}
