@@ -1,0 +1,289 @@
+//! The command line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use libplum::Transport;
+
+/// Opens ports at your router, and closes them again.
+///
+/// It asks the router for port mappings by PCP (RFC 6887) or NAT-PMP (RFC 6886). A mapping opens no
+/// firewall on this machine.
+///
+/// Exit codes: 0 mapped, 1 refused or failed, 2 usage, 3 no gateway.
+#[derive(Debug, Parser)]
+#[command(name = "plum", version)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// The gateway to ask, instead of the default route's
+    #[arg(long, global = true, value_name = "ADDR[:PORT]")]
+    pub(crate) gateway: Option<GatewayAddr>,
+    /// The protocol to use
+    #[arg(long, global = true, value_enum, default_value_t = Protocols::Any)]
+    pub(crate) protocol: Protocols,
+    /// How long the gateway may take before that counts as a failure [default: 10]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = positive_seconds)]
+    pub(crate) timeout: Option<Duration>,
+    /// Tell more on standard error; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Opens ports and keeps them open until it is stopped
+    Map(MapArgs),
+    /// Tells which protocols the gateway speaks
+    Probe {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the gateway's external address (NAT-PMP: PCP tells it only with a mapping)
+    ExternalIp {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Opens a port by each protocol at a gateway that it brings along: no router is needed
+    Demo {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MapArgs {
+    /// What to open: the port here, the port wanted outside, the transport (tcp unless said)
+    #[arg(required = true, value_name = "PORT[:EXTERNAL][/tcp|udp]")]
+    pub(crate) ports: Vec<PortSpec>,
+    /// The port wanted outside; with a single PORT only
+    #[arg(long, value_name = "N", value_parser = port)]
+    pub(crate) external_port: Option<u16>,
+    /// The lifetime to ask for; it is renewed in time [default: 7200]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) lifetime: Option<u32>,
+    /// Stop so long after all are mapped; 0: at once
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) hold: Option<Duration>,
+    /// Do not give up when mapping fails at first
+    #[arg(long)]
+    pub(crate) keep_trying: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl MapArgs {
+    /// The ports with `--external-port` worked in; an error is a usage error.
+    pub(crate) fn ports(&self) -> Result<Vec<PortSpec>, String> {
+        let mut ports = self.ports.clone();
+        if let Some(external) = self.external_port {
+            let [only] = ports.as_mut_slice() else {
+                return Err("--external-port goes with a single PORT: \
+                            write PORT:EXTERNAL for each of several"
+                    .into());
+            };
+            if only.external.is_some() {
+                return Err("the external port is given twice".into());
+            }
+            only.external = Some(external);
+        }
+        Ok(ports)
+    }
+}
+
+/// `--protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocols {
+    Any,
+    Pcp,
+    Natpmp,
+    /// Not in this build
+    Upnp,
+}
+
+/// `--gateway`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GatewayAddr {
+    pub(crate) ip: IpAddr,
+    /// 5351 unless given.
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for GatewayAddr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(ip) = text.parse() {
+            return Ok(GatewayAddr { ip, port: None });
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(addr) if addr.port() != 0 => Ok(GatewayAddr {
+                ip: addr.ip(),
+                port: Some(addr.port()),
+            }),
+            _ => Err("not a numeric address, ADDR or ADDR:PORT ([ADDR]:PORT for IPv6)".into()),
+        }
+    }
+}
+
+/// `PORT[:EXTERNAL][/tcp|udp]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PortSpec {
+    pub(crate) transport: Transport,
+    pub(crate) internal: u16,
+    pub(crate) external: Option<u16>,
+}
+
+impl FromStr for PortSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (ports, transport) = match text.split_once('/') {
+            None => (text, Transport::Tcp),
+            Some((ports, name)) if name.eq_ignore_ascii_case("tcp") => (ports, Transport::Tcp),
+            Some((ports, name)) if name.eq_ignore_ascii_case("udp") => (ports, Transport::Udp),
+            Some((_, name)) => return Err(format!("{name:?} is neither tcp nor udp")),
+        };
+        let (internal, external) = match ports.split_once(':') {
+            None => (port(ports)?, None),
+            Some((internal, external)) => (port(internal)?, Some(port(external)?)),
+        };
+        Ok(PortSpec {
+            transport,
+            internal,
+            external,
+        })
+    }
+}
+
+/// A port, in digits only: `parse` alone would take "+80".
+fn port(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(number @ 1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
+        _ => Err(format!("{text:?} is no port from 1 to 65535")),
+    }
+}
+
+/// The engine counts milliseconds in 31 bits.
+const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(number) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        _ => Err(format!("not between 0 and {}", LONGEST.as_secs())),
+    }
+}
+
+fn positive_seconds(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        duration if duration >= Duration::from_millis(1) => Ok(duration),
+        _ => Err("a thousandth of a second is the least".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn spec(transport: Transport, internal: u16, external: Option<u16>) -> PortSpec {
+        PortSpec {
+            transport,
+            internal,
+            external,
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn ports_are_read_in_every_form() {
+        assert_eq!("8080".parse(), Ok(spec(Transport::Tcp, 8080, None)));
+        assert_eq!("9000/udp".parse(), Ok(spec(Transport::Udp, 9000, None)));
+        assert_eq!(
+            "7000:7001/tcp".parse(),
+            Ok(spec(Transport::Tcp, 7000, Some(7001)))
+        );
+        assert_eq!(
+            "65535:1/UDP".parse(),
+            Ok(spec(Transport::Udp, 65535, Some(1)))
+        );
+    }
+
+    #[test]
+    fn what_is_no_port_is_refused() {
+        for text in [
+            "", "0", "65536", "-1", "+80", " 80", "80:", ":80", "80:0", "80/", "80/sctp", "80:1:2",
+        ] {
+            assert!(text.parse::<PortSpec>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn gateways_are_read_with_and_without_a_port() {
+        let read = |text: &str| text.parse::<GatewayAddr>();
+        let v4 = "192.168.1.1".parse().unwrap();
+        assert_eq!(read("192.168.1.1"), Ok(GatewayAddr { ip: v4, port: None }));
+        assert_eq!(
+            read("192.168.1.1:99"),
+            Ok(GatewayAddr {
+                ip: v4,
+                port: Some(99)
+            })
+        );
+        let v6 = "fe80::1".parse().unwrap();
+        assert_eq!(read("fe80::1"), Ok(GatewayAddr { ip: v6, port: None }));
+        assert_eq!(
+            read("[fe80::1]:99"),
+            Ok(GatewayAddr {
+                ip: v6,
+                port: Some(99)
+            })
+        );
+        for text in ["", "router.local", "192.168.1.1:0", "192.168.1.1:", "1.2.3"] {
+            assert!(read(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_bounded() {
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["-1", "NaN", "inf", "1e99", "", "ten"] {
+            assert!(seconds(text).is_err(), "{text:?}");
+        }
+        assert!(positive_seconds("0").is_err());
+    }
+
+    #[test]
+    fn one_external_port_goes_with_one_port() {
+        let args = |words: &[&str]| match Cli::try_parse_from(words).unwrap().command {
+            Command::Map(map) => map.ports(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            args(&["plum", "map", "80", "--external-port", "81"]),
+            Ok(vec![spec(Transport::Tcp, 80, Some(81))])
+        );
+        assert!(args(&["plum", "map", "80", "90", "--external-port", "81"]).is_err());
+        assert!(args(&["plum", "map", "80:82", "--external-port", "81"]).is_err());
+    }
+}

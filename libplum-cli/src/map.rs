@@ -1,0 +1,278 @@
+//! `plum map`: opens ports, keeps them open, closes them.
+
+use std::io;
+use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use libplum::{Change, Client, Error, Mapping, State};
+
+use crate::args::{Common, MapArgs, PortSpec};
+use crate::output::{complain, milliseconds, Failed, Line, Mapped, Output};
+use crate::stop::{self, Stop};
+use crate::{Exit, SHUTDOWN};
+
+/// What the main thread waits for.
+enum Event {
+    Change {
+        index: usize,
+        change: Change,
+        at: Instant,
+    },
+    Stop(Stop),
+}
+
+impl From<Stop> for Event {
+    fn from(stop: Stop) -> Self {
+        Event::Stop(stop)
+    }
+}
+
+pub(crate) fn run(common: &Common, args: &MapArgs) -> Exit {
+    let ports = match args.ports() {
+        Ok(ports) => ports,
+        Err(message) => {
+            complain(&message);
+            return Exit::Usage;
+        }
+    };
+    let (sender, events) = channel();
+    // Before the first mapping, so that no moment is left in which a signal leaves one behind.
+    if let Err(error) = stop::watch(sender.clone()) {
+        complain(&format_args!("signals cannot be caught: {error}"));
+        return Exit::Failed;
+    }
+    let start = Instant::now();
+    let client = match common.client() {
+        Ok(client) => client,
+        Err(error) => return refuse(&error),
+    };
+    let exit = match open(&client, &ports, args, &sender) {
+        Ok(mappings) => {
+            let mut session = Session {
+                output: Output::new(args.json),
+                ports: ports
+                    .iter()
+                    .map(|&spec| Port {
+                        spec,
+                        now: Now::Pending,
+                        was_mapped: false,
+                    })
+                    .collect(),
+                start,
+                keep_trying: args.keep_trying,
+                hold: args.hold,
+                listening: true,
+            };
+            let exit = session.watch(&events);
+            let closed = client.shutdown_blocking(SHUTDOWN);
+            // They told of every change; what unmapped them was the shutdown.
+            drop(mappings);
+            session.tell_end(&events);
+            closed.map_or_else(|error| refuse(&error), |()| exit)
+        }
+        Err(error) => {
+            let exit = refuse(&error);
+            client
+                .shutdown_blocking(SHUTDOWN)
+                .map_or_else(|error| refuse(&error), |()| exit)
+        }
+    };
+    exit
+}
+
+fn refuse(error: &Error) -> Exit {
+    complain(error);
+    error.into()
+}
+
+fn open(
+    client: &Client,
+    ports: &[PortSpec],
+    args: &MapArgs,
+    sender: &Sender<Event>,
+) -> Result<Vec<Mapping>, Error> {
+    let mut mappings = Vec::with_capacity(ports.len());
+    for (index, spec) in ports.iter().enumerate() {
+        let sender = sender.clone();
+        let mut request = client
+            .map(spec.transport, spec.internal)
+            .on_change(move |change| {
+                // The main thread has gone only when the program ends.
+                let _ = sender.send(Event::Change {
+                    index,
+                    change: change.clone(),
+                    at: Instant::now(),
+                });
+            });
+        if let Some(port) = spec.external {
+            request = request.external_port(port);
+        }
+        if let Some(seconds) = args.lifetime {
+            request = request.lifetime(Duration::from_secs(seconds.into()));
+        }
+        mappings.push(request.start()?);
+    }
+    Ok(mappings)
+}
+
+struct Session {
+    output: Output,
+    ports: Vec<Port>,
+    start: Instant,
+    keep_trying: bool,
+    hold: Option<Duration>,
+    /// Whether somebody reads our output.
+    listening: bool,
+}
+
+struct Port {
+    spec: PortSpec,
+    now: Now,
+    was_mapped: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Now {
+    Pending,
+    Mapped,
+    Failed(Exit),
+    Unmapped,
+}
+
+impl Session {
+    /// Until something ends it.
+    fn watch(&mut self, events: &Receiver<Event>) -> Exit {
+        let mut end: Option<Instant> = None;
+        self.output.wait_for("asking the gateway");
+        let exit = loop {
+            let event = match end {
+                // The sender that the signals hold lives as long as the program.
+                None => events.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(end) => events.recv_timeout(end.saturating_duration_since(Instant::now())),
+            };
+            match event {
+                Ok(Event::Change { index, change, at }) => {
+                    if let Err(error) = self.take(index, &change, at) {
+                        self.listening = false;
+                        break self.lost_reader(&error);
+                    }
+                }
+                Ok(Event::Stop(Stop::Signal)) => break self.so_far(),
+                Ok(Event::Stop(Stop::Closed)) => {
+                    self.listening = false;
+                    break self.so_far();
+                }
+                Err(_) => break self.so_far(),
+            }
+            if let Some(exit) = self.given_up() {
+                break exit;
+            }
+            if !self.is_settled() {
+                continue;
+            }
+            self.output.waited();
+            end = end.or_else(|| self.hold.map(|hold| Instant::now() + hold));
+        };
+        self.output.waited();
+        exit
+    }
+
+    /// After the shutdown everything has been said; what is left tells that ports are closed.
+    fn tell_end(&mut self, events: &Receiver<Event>) {
+        while let Ok(event) = events.try_recv() {
+            if let Event::Change { index, change, at } = event {
+                if !matches!(change.state, State::Unmapped) || !self.listening {
+                    continue;
+                }
+                if self.take(index, &change, at).is_err() {
+                    self.listening = false;
+                }
+            }
+        }
+    }
+
+    /// Remembers a change and says it.
+    fn take(&mut self, index: usize, change: &Change, at: Instant) -> io::Result<()> {
+        let elapsed = at.saturating_duration_since(self.start);
+        let port = &mut self.ports[index];
+        let PortSpec {
+            transport,
+            internal,
+            ..
+        } = port.spec;
+        match &change.state {
+            State::Active(active) => {
+                let mapped = Mapped {
+                    transport,
+                    internal_port: internal,
+                    external_addr: active.external_addr,
+                    protocol: active.protocol,
+                    lifetime_s: active.lifetime.map(|lifetime| lifetime.as_secs()),
+                    elapsed_ms: milliseconds(elapsed),
+                };
+                let again = std::mem::replace(&mut port.was_mapped, true);
+                port.now = Now::Mapped;
+                self.output.say(&if again {
+                    Line::Changed(mapped)
+                } else {
+                    Line::Mapped(mapped)
+                })
+            }
+            State::Failed(error) => {
+                port.now = Now::Failed(error.into());
+                let failed = Failed::new(Some((transport, internal)), error, elapsed);
+                self.output.say(&Line::Failed(failed))
+            }
+            State::Unmapped => {
+                port.now = Now::Unmapped;
+                if !port.was_mapped {
+                    return Ok(());
+                }
+                self.output.say(&Line::Unmapped {
+                    transport,
+                    internal_port: internal,
+                    elapsed_ms: milliseconds(elapsed),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A failure ends the program unless something is mapped already, or was asked to go on.
+    fn given_up(&self) -> Option<Exit> {
+        if self.keep_trying || self.ports.iter().any(|port| port.was_mapped) {
+            return None;
+        }
+        self.ports.iter().find_map(|port| match port.now {
+            Now::Failed(exit) => Some(exit),
+            _ => None,
+        })
+    }
+
+    /// Whether `--for` begins: everything is mapped, or, without `--keep-trying`, has its outcome.
+    fn is_settled(&self) -> bool {
+        self.ports.iter().all(|port| match port.now {
+            Now::Mapped => true,
+            Now::Failed(_) => !self.keep_trying,
+            Now::Pending | Now::Unmapped => port.was_mapped,
+        })
+    }
+
+    /// The exit code of a program that is told to stop now.
+    fn so_far(&self) -> Exit {
+        let never_mapped = self.ports.iter().find(|port| !port.was_mapped);
+        match never_mapped.map(|port| port.now) {
+            None => Exit::Done,
+            Some(Now::Failed(exit)) => exit,
+            Some(_) => Exit::Failed,
+        }
+    }
+
+    fn lost_reader(&self, error: &io::Error) -> Exit {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return self.so_far();
+        }
+        complain(&format_args!("standard output: {error}"));
+        Exit::Failed
+    }
+}
