@@ -10,3 +10,8 @@
 #[cfg(target_os = "linux")]
 #[path = "../lab/mod.rs"]
 pub mod lab;
+
+/// The code in the workspace's README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

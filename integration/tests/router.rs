@@ -273,16 +273,13 @@ impl Tcp {
         let mut outside = connect(home, port).expect("the WAN host reaches the mapping");
         let (mut inside, from) = self.0.accept().unwrap();
         assert_eq!(from.ip(), WAN);
-        for (one, other) in [(&mut outside, &mut inside)] {
-            one.write_all(b"from the WAN").unwrap();
-            let mut bytes = [0; 12];
-            other.read_exact(&mut bytes).unwrap();
-            assert_eq!(&bytes, b"from the WAN");
-            other.write_all(b"and back").unwrap();
-            let mut bytes = [0; 8];
-            one.read_exact(&mut bytes).unwrap();
-            assert_eq!(&bytes, b"and back");
-        }
+        let mut bytes = [0; 12];
+        outside.write_all(b"from the WAN").unwrap();
+        inside.read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"from the WAN");
+        inside.write_all(b"and back").unwrap();
+        outside.read_exact(&mut bytes[..8]).unwrap();
+        assert_eq!(&bytes[..8], b"and back");
     }
 }
 
@@ -401,12 +398,12 @@ fn plum() -> PathBuf {
             .args(["build", "--locked", "-p", "libplum-cli", "--bin", "plum"])
             .arg("--message-format=json-render-diagnostics")
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")));
-        let executables = messages.lines().filter_map(|line| {
+        let mut executables = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
             Some(message["executable"].as_str()?.to_owned())
         });
         executables
-            .last()
+            .next_back()
             .expect("cargo tells where plum is")
             .into()
     })
