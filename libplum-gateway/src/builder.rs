@@ -114,8 +114,9 @@ impl Builder {
         }
     }
 
-    /// Where announcements go, instead of 224.0.0.1:5350 or [ff02::1]:5350 (RFC 6887 §14.1.3).
-    /// They leave by the interface of the address listened on, so they stay on the loopback.
+    /// Where announcements go, instead of 224.0.0.1:5350 or `[ff02::1]:5350` (RFC 6887 §14.1.3).
+    /// On IPv4 they leave by the interface of the address listened on, so they stay on the loopback;
+    /// on IPv6 the system chooses, unless the address given here has a scope.
     pub fn announce_to(self, addrs: impl Into<Vec<SocketAddr>>) -> Self {
         Self {
             announce_to: Some(addrs.into()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
@@ -172,6 +172,20 @@ impl Gateway {
     /// Takes a rule away without a word, as a reboot of the firewall alone would.
     pub fn forget_rule(&self, transport: Transport, external_port: u16) -> Option<Rule> {
         self.with(|model, now| model.forget_rule(now, transport, external_port))
+    }
+
+    /// Enters a rule by the administrator's hand, for this or any other host: it never expires and
+    /// no protocol deletes it. It replaces whoever held the external port.
+    pub fn insert_static(
+        &self,
+        transport: Transport,
+        client: IpAddr,
+        internal_port: u16,
+        external_port: u16,
+    ) {
+        self.with(|model, now| {
+            model.insert_static(now, transport, client, internal_port, external_port);
+        });
     }
 
     /// Whatever else the model can do, at the present time.

@@ -31,9 +31,9 @@ pub enum Fate {
     Silent,
     /// A request that found the port closed.
     Refused,
-    /// A request that waited when the gateway restarted, or an answer not yet sent by then.
+    /// A request that waited when the gateway restarted or closed its port.
     Forgotten,
-    /// A request that found the gateway's queue full.
+    /// A request that found the gateway's queue full, or an answer too many under way.
     Overflow,
     /// Lost by the network, either way.
     Lost,

@@ -162,6 +162,9 @@ impl Packet {
     }
 }
 
+/// So many options of a packet are kept: a flood of empty ones must not fill the log.
+const OPTIONS: usize = 64;
+
 fn decode_pcp(bytes: &[u8]) -> PcpPacket {
     let mut r = Reader::new(bytes);
     r.u8();
@@ -180,7 +183,7 @@ fn decode_pcp(bytes: &[u8]) -> PcpPacket {
     let opcode = opcode & 0x7f;
     let map = if opcode == 1 { read_map(&mut r) } else { None };
     let mut options = Vec::new();
-    while opcode <= 1 && !r.is_empty() && !r.failed() {
+    while opcode <= 1 && !r.is_empty() && !r.failed() && options.len() < OPTIONS {
         if let Some((code, data)) = read_option(&mut r) {
             options.push((code, data.to_vec()));
         }

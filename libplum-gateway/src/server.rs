@@ -66,7 +66,7 @@ impl Server {
             model,
             socket: Some(Arc::new(socket)),
             other,
-            parked: false,
+            parked: true,
             stopping: false,
         };
         let shared = Arc::new(Shared {
@@ -194,6 +194,7 @@ impl Shared {
     }
 
     fn receive(&self) {
+        let _parked = ParkedAtLast(self);
         let mut buffer = [0; BUFFER];
         while let Some(socket) = self.next_socket() {
             self.receive_from(&socket, &mut buffer);
@@ -308,6 +309,16 @@ impl Shared {
                 woken.unwrap_or_else(PoisonError::into_inner).0
             }
         }
+    }
+}
+
+/// Says that the receiver is gone, also when it panicked: who waits for that must not hang.
+struct ParkedAtLast<'a>(&'a Shared);
+
+impl Drop for ParkedAtLast<'_> {
+    fn drop(&mut self) {
+        self.0.lock().parked = true;
+        self.0.changed.notify_all();
     }
 }
 

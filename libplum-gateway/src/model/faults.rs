@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::knobs::Trouble;
 use super::odds::{Odds, Rng};
+use super::trouble::Trouble;
 use super::Model;
 use crate::log::{Direction, Fate};
 
@@ -32,6 +32,9 @@ pub struct Transmit {
     /// Its number in the log.
     pub number: u64,
 }
+
+/// So many packets can be under way; what exceeds them is lost. It takes a long delay and a flood.
+const OUTBOX: usize = 65_536;
 
 #[derive(Debug)]
 pub(crate) struct Parcel {
@@ -135,6 +138,11 @@ impl Model {
             if trouble.wrong_source.strikes(&mut self.dice.wrong_source) {
                 source = Source::Other;
             }
+        }
+        if self.outbox.len() >= OUTBOX {
+            let number = self.log.record(at, direction, to, Fate::Overflow, &bytes);
+            self.log.link(number, request, false);
+            return;
         }
         let lost = trouble.lose_answer.strikes(&mut self.dice.lose_answer);
         let twice = !lost && trouble.duplicate.strikes(&mut self.dice.duplicate);

@@ -21,7 +21,9 @@
 //! ```
 
 mod announce;
+mod choice;
 pub mod code;
+mod daemon;
 mod epoch;
 mod faults;
 mod knobs;
@@ -32,6 +34,7 @@ mod ports;
 mod quirk;
 mod restart;
 mod table;
+mod trouble;
 pub(crate) mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -40,20 +43,22 @@ use std::time::Duration;
 
 pub(crate) use announce::group;
 pub use announce::{Announcement, Update};
-pub use faults::{Source, Transmit};
-pub use knobs::{
-    Announcements, ErrorLifetimes, Forced, Knobs, LifetimeTold, OptionSupport, PortPolicy, Service,
-    Silence, Trouble, VersionError,
+pub use choice::{
+    Announcements, ErrorLifetimes, Forced, LifetimeTold, OptionSupport, PortPolicy, VersionError,
 };
+pub use faults::{Source, Transmit};
+pub use knobs::Knobs;
 pub use odds::Odds;
 pub use quirk::Quirk;
 pub use restart::Restart;
 pub use table::{Filter, Nonce, Rule, TableModel, Transport, Writer};
+pub use trouble::{Service, Silence, Trouble};
 
 use crate::error::ConfigError;
-use crate::log::{Direction, Dropped, Fate, Log};
-use crate::packet::{Op, Packet};
+use crate::log::{Direction, Fate, Log};
+use crate::packet::Op;
 use announce::Beacon;
+use daemon::{Reply, Request};
 use epoch::Epoch;
 use faults::{Dice, Parcel};
 use odds::Rng;
@@ -91,20 +96,6 @@ pub enum Arrival {
     Taken,
     /// The port is closed: the sender sees an ICMP port unreachable.
     Refused,
-}
-
-#[derive(Debug)]
-struct Request {
-    number: u64,
-    arrived: Duration,
-    from: SocketAddr,
-    bytes: Vec<u8>,
-}
-
-/// What the daemon has to say to a request.
-enum Reply {
-    Answer(Vec<u8>),
-    Drop(Dropped),
 }
 
 impl Model {
@@ -337,60 +328,6 @@ impl Model {
         self.now = now;
         self.table.expire(now);
         now
-    }
-
-    fn begin_service(&mut self) {
-        if self.done_at.is_some() {
-            return;
-        }
-        if let Some(request) = self.waiting.front() {
-            let op = Packet::decode(&request.bytes).op();
-            let begin = request.arrived.max(self.busy_until);
-            let time = self.knobs.service.time(op, self.table.len());
-            self.done_at = Some(begin.saturating_add(time));
-        }
-    }
-
-    fn finish_service(&mut self, at: Duration) {
-        self.done_at = None;
-        self.busy_until = at;
-        let Some(request) = self.waiting.pop_front() else {
-            return;
-        };
-        match self.serve(at, request.from, &request.bytes) {
-            Reply::Answer(bytes) => {
-                self.log.set_fate(request.number, Fate::Answered);
-                self.dispatch(at, request.from, bytes, Some(request.number));
-            }
-            Reply::Drop(why) => self.log.set_fate(request.number, Fate::Dropped(why)),
-        }
-    }
-
-    /// The one place where the version is read (RFC 6887 §8.2, §9 and Appendix A; RFC 6886 §3.5).
-    fn serve(&mut self, at: Duration, from: SocketAddr, bytes: &[u8]) -> Reply {
-        let &[version, opcode, ..] = bytes else {
-            return Reply::Drop(Dropped::TooShort);
-        };
-        // The R bit in PCP, and 128 and above in NAT-PMP: a response, silently ignored by both.
-        if opcode & 0x80 != 0 {
-            return Reply::Drop(Dropped::Response);
-        }
-        match version {
-            0 if self.knobs.nat_pmp && from.is_ipv4() => self.nat_pmp(at, from, bytes),
-            2 if self.knobs.pcp => self.pcp(at, from, bytes),
-            _ if self.knobs.pcp => self.pcp_version_error(at, bytes),
-            _ => self.nat_pmp_version_error(at, opcode),
-        }
-    }
-
-    fn is_silent_to(&self, bytes: &[u8]) -> bool {
-        let silence = self.knobs.silence;
-        silence.all
-            || match bytes.first() {
-                Some(0) => silence.nat_pmp,
-                Some(2) => silence.pcp,
-                _ => false,
-            }
     }
 
     /// A result forced on this kind of request, if there is one left.

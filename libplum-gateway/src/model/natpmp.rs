@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::choice::VersionError;
 use super::code::nat_pmp as code;
-use super::knobs::VersionError;
 use super::table::{Held, TableModel, Transport, Writer};
 use super::wire::Reader;
 use super::{Model, Reply};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::knobs::PortPolicy;
+use super::choice::PortPolicy;
 use super::table::{Held, Key, TableModel, Transport, Writer};
 use super::Model;
 

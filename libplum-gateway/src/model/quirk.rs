@@ -3,11 +3,14 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
+use super::choice::{
+    Announcements, ErrorLifetimes, Forced, LifetimeTold, OptionSupport, VersionError,
+};
 use super::code::{nat_pmp, pcp};
-use super::knobs::{Announcements, LifetimeTold};
-use super::knobs::{ErrorLifetimes, Forced, Knobs, OptionSupport, Service, VersionError};
+use super::knobs::Knobs;
 use super::odds::Odds;
 use super::table::TableModel;
+use super::trouble::Service;
 use crate::error::ConfigError;
 use crate::packet::Op;
 

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::announce::Beacon;
+use super::choice::Announcements;
 use super::epoch::Epoch;
-use super::knobs::Announcements;
 use super::table::Writer;
 use super::Model;
 use crate::error::ConfigError;

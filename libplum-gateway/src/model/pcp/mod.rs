@@ -6,8 +6,8 @@ mod option;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::choice::ErrorLifetimes;
 use super::code::pcp as code;
-use super::knobs::ErrorLifetimes;
 use super::table::Held;
 use super::wire::Reader;
 use super::{Model, Reply};

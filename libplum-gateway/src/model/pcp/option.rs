@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{as_v6, code, Refusal, ANNOUNCE};
-use crate::model::knobs::OptionSupport;
+use crate::model::choice::OptionSupport;
 use crate::model::table::Filter;
 use crate::model::wire::Reader;
 use crate::model::Model;

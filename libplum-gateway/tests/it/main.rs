@@ -1,0 +1,6 @@
+//! The gateway on the loopback, asked by plain sockets. No test sleeps.
+
+mod client;
+mod serve;
+mod trouble;
+mod unsolicited;
