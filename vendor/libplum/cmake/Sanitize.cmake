@@ -1,0 +1,11 @@
+# PLUM_SANITIZE: "address,undefined" or "thread"; for the whole build, tests included.
+if(PLUM_SANITIZE)
+  if(MSVC)
+    message(FATAL_ERROR "PLUM_SANITIZE needs gcc or clang.")
+  endif()
+  add_compile_options(-fsanitize=${PLUM_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${PLUM_SANITIZE})
+  if(PLUM_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+endif()
