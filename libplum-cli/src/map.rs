@@ -171,7 +171,10 @@ impl Session {
                 continue;
             }
             self.output.waited();
-            end = end.or_else(|| self.hold.map(|hold| Instant::now() + hold));
+            match self.hold {
+                Some(hold) => end = end.or_else(|| Some(Instant::now() + hold)),
+                None => self.output.hint("Ctrl-C closes what is open, and ends"),
+            }
         };
         self.output.waited();
         exit

@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 pub(crate) struct Output {
     json: bool,
     spinner: Option<ProgressBar>,
+    hinted: bool,
 }
 
 impl Output {
@@ -20,6 +21,7 @@ impl Output {
         Output {
             json,
             spinner: None,
+            hinted: false,
         }
     }
 
@@ -54,6 +56,14 @@ impl Output {
         match self.json {
             true => Ok(()),
             false => self.write(&escape(&text.to_string())),
+        }
+    }
+
+    /// A word of help on standard error, once; only on a terminal.
+    pub(crate) fn hint(&mut self, text: &str) {
+        if !self.json && io::stderr().is_terminal() && !std::mem::replace(&mut self.hinted, true) {
+            // Standard error closed is nobody's loss.
+            let _ = writeln!(io::stderr(), "({})", escape(text));
         }
     }
 
