@@ -99,7 +99,9 @@ impl Signal {
             signal: self,
             key: None,
         };
-        poll_fn(move |cx| {
+        // Whole: a closure that captured its fields would leave a listener without a key behind.
+        let listener = &mut listener;
+        poll_fn(|cx| {
             if let Some(found) = look() {
                 return Poll::Ready(found);
             }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::bridge::MapConfig;
+use crate::bridge::{MapConfig, OnChange};
 use crate::{Change, Client, Error, Family, Mapping, State, Transport};
 
 /// A port to be mapped, from [`Client::map`].
@@ -27,7 +27,7 @@ pub struct MapRequest {
     timeout: Option<Duration>,
     family: Option<Family>,
     description: Option<String>,
-    on_change: Option<Box<dyn FnMut(&Change) + Send>>,
+    on_change: Option<OnChange>,
 }
 
 impl MapRequest {

@@ -17,7 +17,7 @@ use crate::event::Broadcast;
 use crate::latest::{OneShot, Signal};
 use crate::{Answer, Change, MappingId, State};
 
-pub(super) type OnChange = Box<dyn FnMut(&Change) + Send>;
+pub(crate) type OnChange = Box<dyn FnMut(&Change) + Send>;
 
 static PANICS: StdAtomicUsize = StdAtomicUsize::new(0);
 

@@ -30,7 +30,7 @@ mod model;
 #[cfg(all(test, not(plum_loom)))]
 mod tests;
 
-pub(crate) use callback::wake;
+pub(crate) use callback::{wake, OnChange};
 pub(crate) use handle::{
     local_address, supported_protocols, AskHandle, ClientConfig, ClientHandle, MapConfig,
     MappingHandle,
