@@ -45,9 +45,7 @@ fn demo(common: &Common, output: &Output) -> Result<(), Trouble> {
         output.remark(format_args!("\n{protocol}"))?;
         once(&gateway, addr, protocol, output)?;
     }
-    output.remark(format_args!(
-        "\nThat was all: two datagrams open a port, two close it again."
-    ))?;
+    output.remark(format_args!("\nThat was all, and nothing is left open."))?;
     Ok(())
 }
 
@@ -119,13 +117,14 @@ fn wire(gateway: &Gateway) -> String {
     let log = gateway.log();
     let (requests, answers) = (log.requests(), log.answers());
     let served = match (requests.first(), answers.last()) {
-        (Some(first), Some(last)) => milliseconds(last.at.saturating_sub(first.at)),
-        _ => 0.0,
+        (Some(first), Some(last)) => last.at.saturating_sub(first.at),
+        _ => Duration::ZERO,
     };
     format!(
-        "{} request, {} answer, {served} ms from one to the other",
+        "datagrams sent {}, received {}, {:.2} ms from the first to the last",
         requests.len(),
-        answers.len()
+        answers.len(),
+        served.as_secs_f64() * 1e3
     )
 }
 
