@@ -25,7 +25,8 @@ pub enum OptionSupport {
     Honoured,
     /// Answers UNSUPP_OPTION (RFC 6887 §7.3).
     Refused,
-    /// Ignores it, against §7.3: miniupnpd answers a taken port with SUCCESS and another port.
+    /// Checks its form, returns it as if it had been processed, and does not heed it: miniupnpd
+    /// answers PREFER_FAILURE for a taken port with SUCCESS and another port.
     Ignored,
 }
 
@@ -40,6 +41,20 @@ pub enum ErrorLifetimes {
     Miniupnpd,
     /// Always this many seconds.
     Fixed(u32),
+}
+
+/// Which lifetimes NAT-PMP grants (RFC 6886 §3.3: the gateway "MAY reduce the lifetime" and "SHOULD
+/// NOT offer a lease lifetime greater than that requested").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum NatPmpLifetimes {
+    /// Up to the gateway's maximum, and never more than asked.
+    #[default]
+    NeverLonger,
+    /// Clamped to minimum and maximum, as PCP's are.
+    Clamped,
+    /// Whatever is asked, up to 2^32−1 seconds: miniupnpd's way.
+    AsAsked,
 }
 
 /// What the Lifetime field of a success says.

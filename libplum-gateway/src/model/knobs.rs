@@ -5,7 +5,8 @@ use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 
 use super::choice::{
-    Announcements, ErrorLifetimes, Forced, LifetimeTold, OptionSupport, PortPolicy, VersionError,
+    Announcements, ErrorLifetimes, Forced, LifetimeTold, NatPmpLifetimes, OptionSupport,
+    PortPolicy, VersionError,
 };
 use super::odds::Odds;
 use super::table::TableModel;
@@ -29,8 +30,8 @@ pub struct Knobs {
     pub table: TableModel,
     /// Lifetimes granted, in seconds; a wish outside is clamped (RFC 6887 §15; from 120 s to 24 h).
     pub lifetimes: RangeInclusive<u32>,
-    /// Whether a NAT-PMP wish is raised to the minimum too. RFC 6886 §3.3 says it SHOULD NOT.
-    pub nat_pmp_minimum: bool,
+    /// What of `lifetimes` holds for NAT-PMP.
+    pub nat_pmp_lifetimes: NatPmpLifetimes,
     /// What the Lifetime field of a success says, whatever was really granted.
     pub lifetime_told: LifetimeTold,
     /// Which external port is granted.
@@ -52,6 +53,9 @@ pub struct Knobs {
     pub error_lifetimes: ErrorLifetimes,
     /// The result of an IPv4 PCP delete that finds nothing. RFC 6887 §15.1: 0; miniupnpd says 8.
     pub delete_of_nothing: u8,
+    /// Whether the answer to a PCP delete names the external address. RFC 6887 §15.1 wants the
+    /// suggested one copied, which is all zeros; miniupnpd names its own.
+    pub delete_tells_external: bool,
     /// When a NAT-PMP delete answers 0 and leaves a PCP rule alone, in the `SingleRule` table.
     pub nat_pmp_spares_pcp: Odds,
     /// NAT-PMP mapping requests that suggest port 0 are answered by this code (`no-port-zero`).
@@ -84,7 +88,7 @@ impl Default for Knobs {
             table: TableModel::default(),
             // RFC 6887 §15: "the minimum value SHOULD be 120 seconds", the maximum "24 hours".
             lifetimes: 120..=86_400,
-            nat_pmp_minimum: false,
+            nat_pmp_lifetimes: NatPmpLifetimes::default(),
             lifetime_told: LifetimeTold::default(),
             port_policy: PortPolicy::default(),
             reserved_ports: BTreeSet::new(),
@@ -95,6 +99,7 @@ impl Default for Knobs {
             max_filters: 8,
             error_lifetimes: ErrorLifetimes::default(),
             delete_of_nothing: 0,
+            delete_tells_external: false,
             nat_pmp_spares_pcp: Odds::Never,
             no_port_zero: None,
             version_error: VersionError::default(),

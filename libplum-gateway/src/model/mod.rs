@@ -44,7 +44,8 @@ use std::time::Duration;
 pub(crate) use announce::group;
 pub use announce::{Announcement, Update};
 pub use choice::{
-    Announcements, ErrorLifetimes, Forced, LifetimeTold, OptionSupport, PortPolicy, VersionError,
+    Announcements, ErrorLifetimes, Forced, LifetimeTold, NatPmpLifetimes, OptionSupport,
+    PortPolicy, VersionError,
 };
 pub use faults::{Source, Transmit};
 pub use knobs::Knobs;

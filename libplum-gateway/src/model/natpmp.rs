@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::choice::VersionError;
+use super::choice::{NatPmpLifetimes, VersionError};
 use super::code::nat_pmp as code;
 use super::table::{Held, TableModel, Transport, Writer};
 use super::wire::Reader;
@@ -118,11 +118,10 @@ impl Model {
         if wish.internal_port == 0 {
             return Err(code::NOT_AUTHORIZED); // the RFC is silent; nothing can be mapped
         }
-        let granted = if self.knobs.nat_pmp_minimum {
-            self.grant(wish.lifetime)
-        } else {
-            // §3.3: "SHOULD NOT offer a lease lifetime greater than that requested".
-            self.grant(wish.lifetime).min(wish.lifetime)
+        let granted = match self.knobs.nat_pmp_lifetimes {
+            NatPmpLifetimes::NeverLonger => self.grant(wish.lifetime).min(wish.lifetime),
+            NatPmpLifetimes::Clamped => self.grant(wish.lifetime),
+            NatPmpLifetimes::AsAsked => wish.lifetime,
         };
         let told = self.told(granted);
         let expires = at.saturating_add(Duration::from_secs(granted.into()));

@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use super::choice::{
-    Announcements, ErrorLifetimes, Forced, LifetimeTold, OptionSupport, VersionError,
+    Announcements, ErrorLifetimes, Forced, LifetimeTold, NatPmpLifetimes, OptionSupport,
+    VersionError,
 };
 use super::code::{nat_pmp, pcp};
 use super::knobs::Knobs;
@@ -126,6 +127,8 @@ impl Quirk {
                 knobs.table = TableModel::SingleRule;
                 knobs.lifetimes = 120..=86_400;
                 knobs.delete_of_nothing = pcp::NO_RESOURCES;
+                knobs.delete_tells_external = true;
+                knobs.nat_pmp_lifetimes = NatPmpLifetimes::AsAsked;
                 knobs.error_lifetimes = ErrorLifetimes::Miniupnpd;
                 knobs.prefer_failure = OptionSupport::Ignored;
                 knobs.announcements = Announcements::Miniupnpd;

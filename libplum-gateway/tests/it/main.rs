@@ -1,6 +1,7 @@
 //! The gateway on the loopback, asked by plain sockets. No test sleeps.
 
 mod client;
+mod recorded;
 mod serve;
 mod trouble;
 mod unsolicited;

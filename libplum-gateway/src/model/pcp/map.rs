@@ -92,6 +92,10 @@ impl Model {
         if options.any_for_creating {
             return Err(code::MALFORMED_OPTION.into());
         }
+        let ip = match self.knobs.delete_tells_external {
+            true => self.external_for(client),
+            false => fields.external_ip,
+        };
         match key {
             Some(key) => drop(self.table.remove(key)),
             None if client.is_ipv4() && self.knobs.delete_of_nothing != code::SUCCESS => {
@@ -101,7 +105,7 @@ impl Model {
         }
         Ok(Granted {
             port: fields.external_port,
-            ip: fields.external_ip,
+            ip,
             told: 0,
         })
     }
@@ -237,7 +241,7 @@ impl Model {
 
 /// §13.2: PREFER_FAILURE with "zero in the Suggested External Port field" is MALFORMED_OPTION.
 fn check_preference(wish: &Wish<'_>) -> Result<(), Refusal> {
-    if wish.options.prefer_failure && wish.fields.external_port == 0 {
+    if wish.options.has_prefer_failure && wish.fields.external_port == 0 {
         return Err(code::MALFORMED_OPTION.into());
     }
     Ok(())

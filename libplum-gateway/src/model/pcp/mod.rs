@@ -173,7 +173,23 @@ impl Model {
         if !unparsed.contains(&refusal.code) {
             out[12..HEADER].fill(0);
         }
+        if self.knobs.delete_tells_external {
+            self.tell_external_on_failed_delete(&mut out, request);
+        }
         out
+    }
+
+    /// miniupnpd writes its external address before it knows whether the delete succeeds; §11.1
+    /// wants the suggested one copied.
+    fn tell_external_on_failed_delete(&self, out: &mut [u8], request: &[u8]) {
+        let judged = matches!(out[3], code::NOT_AUTHORIZED | code::NO_RESOURCES);
+        let is_delete = request.len() >= MAP_LENGTH && request[1] == MAP && request[4..8] == [0; 4];
+        let mut r = Reader::new(request.get(8..).unwrap_or_default());
+        let client = IpAddr::V6(Ipv6Addr::from(r.array::<16>())).to_canonical();
+        if judged && is_delete && client.is_ipv4() {
+            let address = self.external_for(client).octets();
+            out[MAP_LENGTH - address.len()..MAP_LENGTH].copy_from_slice(&address);
+        }
     }
 
     fn error_lifetime(&self, refusal: &Refusal) -> u32 {

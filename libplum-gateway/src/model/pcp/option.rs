@@ -22,10 +22,13 @@ pub(super) const ANY_V4: Ipv6Addr = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0);
 /// The options of a request that are to be heeded.
 #[derive(Default)]
 pub(super) struct Options {
+    /// PREFER_FAILURE is there and to be heeded.
     pub(super) prefer_failure: bool,
+    /// PREFER_FAILURE is there, heeded or not.
+    pub(super) has_prefer_failure: bool,
     /// §13.3, in the order received.
     pub(super) filters: Vec<Filter>,
-    /// The wire form of those processed, for a success response.
+    /// The wire form of those to return in a success response.
     pub(super) processed: Vec<u8>,
     /// PREFER_FAILURE or FILTER is present, heeded or not: neither goes with a delete.
     pub(super) any_for_creating: bool,
@@ -59,31 +62,30 @@ impl Model {
                         return Err(code::MALFORMED_OPTION.into());
                     }
                     options.any_for_creating = true;
-                    if self.heeds(self.knobs.prefer_failure)? {
-                        options.prefer_failure = true;
-                        options.processed.extend([PREFER_FAILURE, 0, 0, 0]);
-                    }
+                    options.has_prefer_failure = true;
+                    options.prefer_failure = heeds(self.knobs.prefer_failure)?;
+                    options.processed.extend([PREFER_FAILURE, 0, 0, 0]);
                 }
                 FILTER => {
                     let filter = read_filter(data).ok_or(code::MALFORMED_OPTION)?;
                     options.any_for_creating = true;
-                    if self.heeds(self.knobs.filter)? {
+                    if heeds(self.knobs.filter)? {
                         options.filters.push(filter);
-                        write_filter(&mut options.processed, &filter);
                     }
+                    write_filter(&mut options.processed, &filter);
                 }
                 _ => return Err(code::UNSUPP_OPTION.into()),
             }
         }
         Ok(options)
     }
+}
 
-    fn heeds(&self, support: OptionSupport) -> Result<bool, Refusal> {
-        match support {
-            OptionSupport::Honoured => Ok(true),
-            OptionSupport::Ignored => Ok(false),
-            OptionSupport::Refused => Err(code::UNSUPP_OPTION.into()),
-        }
+fn heeds(support: OptionSupport) -> Result<bool, Refusal> {
+    match support {
+        OptionSupport::Honoured => Ok(true),
+        OptionSupport::Ignored => Ok(false),
+        OptionSupport::Refused => Err(code::UNSUPP_OPTION.into()),
     }
 }
 

@@ -52,8 +52,14 @@ fn no_lifetime_is_longer_than_asked_unless_told_so() {
     };
     assert_eq!(lifetime(&mut m, 10), 10);
     assert_eq!(lifetime(&mut m, u32::MAX), 86_400);
-    m.set(|k| k.nat_pmp_minimum = true).unwrap();
+    m.set(|k| k.nat_pmp_lifetimes = NatPmpLifetimes::Clamped)
+        .unwrap();
     assert_eq!(lifetime(&mut m, 10), 120);
+    m.set(|k| k.nat_pmp_lifetimes = NatPmpLifetimes::AsAsked)
+        .unwrap();
+    assert_eq!(lifetime(&mut m, u32::MAX), u32::MAX);
+    m.set(|k| k.nat_pmp_lifetimes = NatPmpLifetimes::NeverLonger)
+        .unwrap();
     m.set(|k| Quirk::TinyLifetime.apply(k)).unwrap();
     assert_eq!(lifetime(&mut m, 7200), 2);
 }
