@@ -13,8 +13,8 @@
 #include "platform/platform.h"
 
 enum {
-    DUMP_TRIES = 5,       /* the table changed while it was read: NLM_F_DUMP_INTR */
-    FIRST_BUFFER = 32768, /* what the kernel fills at most by itself */
+    DUMP_TRIES = 5,      /* the table changed while it was read: NLM_F_DUMP_INTR */
+    FIRST_BUFFER = 2048, /* grows to what the kernel sends: one message can be any size */
     LARGEST_BUFFER = 1 << 24,
     RT_TABLE_ANDROID = 97 /* its compatibility table: legacy_system */
 };
