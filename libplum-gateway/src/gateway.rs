@@ -260,3 +260,15 @@ impl LogReader<'_> {
         self.gateway.with(|model, _| model.clear_log());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_can_be_shared_between_threads() {
+        fn is_shared<T: Send + Sync + 'static>() {}
+        is_shared::<Gateway>();
+        is_shared::<Model>();
+    }
+}

@@ -73,6 +73,7 @@ pub struct Entry {
     pub request: Option<u64>,
     /// For an answer: whether it came from a port other than the one asked.
     pub wrong_source: bool,
+    op: Op,
     /// The packet, decoded.
     pub packet: Packet,
     /// The packet, raw; at most [`Entry::RAW`] bytes of it.
@@ -85,9 +86,10 @@ impl Entry {
     /// How many bytes of a packet are kept: a little more than PCP's 1100.
     pub const RAW: usize = 1152;
 
-    /// The kind of the request, or of the request that this answers.
+    /// The kind of the request, or of the request that this answers (an error to a delete tells it
+    /// from a MAP only so).
     pub fn op(&self) -> Op {
-        self.packet.op()
+        self.op
     }
 
     /// Whether a client sent it.
@@ -167,6 +169,7 @@ impl Log {
         fate: Fate,
         bytes: &[u8],
     ) -> u64 {
+        let packet = Packet::decode(&bytes[..bytes.len().min(Entry::RAW)]);
         self.push(Entry {
             number: 0,
             at,
@@ -175,7 +178,8 @@ impl Log {
             fate,
             request: None,
             wrong_source: false,
-            packet: Packet::decode(&bytes[..bytes.len().min(Entry::RAW)]),
+            op: packet.op(),
+            packet,
             raw: bytes[..bytes.len().min(Entry::RAW)].to_vec(),
             length: bytes.len(),
         })
@@ -188,9 +192,12 @@ impl Log {
     }
 
     /// Notes what a packet answers, and from where.
-    pub(crate) fn link(&mut self, number: u64, request: Option<u64>, wrong_source: bool) {
+    pub(crate) fn link(&mut self, number: u64, request: Option<(u64, Op)>, wrong_source: bool) {
         if let Some(entry) = self.get_mut(number) {
-            entry.request = request;
+            if let Some((request, op)) = request {
+                entry.request = Some(request);
+                entry.op = op;
+            }
             entry.wrong_source = wrong_source;
         }
     }

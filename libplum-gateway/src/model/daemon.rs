@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::Model;
 use crate::log::{Dropped, Fate};
-use crate::packet::Packet;
+use crate::packet::Op;
 
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) number: u64,
     pub(super) arrived: Duration,
     pub(super) from: SocketAddr,
+    pub(super) op: Op,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -27,9 +28,8 @@ impl Model {
             return;
         }
         if let Some(request) = self.waiting.front() {
-            let op = Packet::decode(&request.bytes).op();
             let begin = request.arrived.max(self.busy_until);
-            let time = self.knobs.service.time(op, self.table.len());
+            let time = self.knobs.service.time(request.op, self.table.len());
             self.done_at = Some(begin.saturating_add(time));
         }
     }
@@ -43,7 +43,7 @@ impl Model {
         match self.serve(at, request.from, &request.bytes) {
             Reply::Answer(bytes) => {
                 self.log.set_fate(request.number, Fate::Answered);
-                self.dispatch(at, request.from, bytes, Some(request.number));
+                self.dispatch(at, request.from, bytes, Some((request.number, request.op)));
             }
             Reply::Drop(why) => self.log.set_fate(request.number, Fate::Dropped(why)),
         }

@@ -7,6 +7,7 @@ use super::odds::{Odds, Rng};
 use super::trouble::Trouble;
 use super::Model;
 use crate::log::{Direction, Fate};
+use crate::packet::{Op, Packet};
 
 /// Which socket of the gateway a packet comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,8 +78,8 @@ impl Dice {
         }
     }
 
-    pub(crate) fn lose_request(&mut self, trouble: &mut Trouble) -> bool {
-        trouble.lose_request.strikes(&mut self.lose_request)
+    pub(crate) fn lose_request(&mut self, trouble: &mut Trouble, op: Op) -> bool {
+        trouble.meets(op) && trouble.lose_request.strikes(&mut self.lose_request)
     }
 
     pub(crate) fn spares_pcp(&mut self, odds: &mut Odds) -> bool {
@@ -127,9 +128,15 @@ impl Model {
         at: Duration,
         to: SocketAddr,
         mut bytes: Vec<u8>,
-        request: Option<u64>,
+        request: Option<(u64, Op)>,
     ) {
-        let trouble = &mut self.knobs.trouble;
+        let op = request.map_or_else(|| Packet::decode(&bytes).op(), |(_, op)| op);
+        let mut calm = Trouble::default();
+        let trouble = if self.knobs.trouble.meets(op) {
+            &mut self.knobs.trouble
+        } else {
+            &mut calm
+        };
         let mut source = Source::Service;
         let mut direction = Direction::Unsolicited;
         if request.is_some() {
@@ -151,15 +158,15 @@ impl Model {
             let number = self.log.record(at, direction, to, fate, &bytes);
             self.log.link(number, request, source == Source::Other);
             if !lost {
-                let leaves = at.saturating_add(self.dice.road(&mut self.knobs.trouble));
-                let order = self.next_order();
+                let leaves = at.saturating_add(self.dice.road(trouble));
+                self.order += 1;
                 let parcel = Parcel {
                     to,
                     source,
                     bytes: bytes.clone(),
                     number,
                 };
-                self.outbox.insert((leaves, order), parcel);
+                self.outbox.insert((leaves, self.order), parcel);
             }
         }
     }

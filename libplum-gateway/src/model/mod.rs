@@ -56,7 +56,7 @@ pub use table::{Filter, Nonce, Rule, TableModel, Transport, Writer};
 pub use trouble::{Service, Silence, Trouble};
 
 use crate::error::ConfigError;
-use crate::log::{Direction, Fate, Log};
+use crate::log::{Direction, Entry, Fate, Log};
 use crate::packet::Op;
 use announce::Beacon;
 use daemon::{Reply, Request};
@@ -157,9 +157,10 @@ impl Model {
         let number = self
             .log
             .record(now, Direction::Request, from, Fate::Waiting, bytes);
+        let op = self.log.get(number).map_or(Op::Other, Entry::op);
         let fate = if !self.open {
             Fate::Refused
-        } else if self.dice.lose_request(&mut self.knobs.trouble) {
+        } else if self.dice.lose_request(&mut self.knobs.trouble, op) {
             Fate::Lost
         } else if self.is_silent_to(bytes) {
             Fate::Silent
@@ -173,6 +174,7 @@ impl Model {
                 number,
                 arrived: now,
                 from,
+                op,
                 bytes,
             });
             self.advance(now);

@@ -57,6 +57,8 @@ pub struct Silence {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Trouble {
+    /// Only packets of this kind, and their answers, meet trouble; `None`: all do.
+    pub only: Option<Op>,
     /// Every answer takes this long on its way.
     pub delay: Duration,
     /// And up to this much more, uniformly.
@@ -90,6 +92,7 @@ pub struct Trouble {
 impl Default for Trouble {
     fn default() -> Self {
         Self {
+            only: None,
             delay: Duration::ZERO,
             jitter: Duration::ZERO,
             lose_request: Odds::Never,
@@ -109,6 +112,10 @@ impl Default for Trouble {
 }
 
 impl Trouble {
+    pub(crate) fn meets(&self, op: Op) -> bool {
+        self.only.is_none_or(|only| only == op)
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let odds = [
             ("lose_request", self.lose_request),

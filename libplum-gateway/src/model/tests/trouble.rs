@@ -263,3 +263,26 @@ fn impossible_settings_are_refused_as_a_whole() {
         E::LogCapacity
     );
 }
+
+#[test]
+fn trouble_for_one_kind_alone() {
+    let mut m = troubled(|t| {
+        t.only = Some(Op::PcpDelete);
+        t.lose_answer = Odds::Next(1);
+        t.delay = ms(50);
+    });
+    let map = Pcp::map(alice(), 1, TCP, 80, 80).bytes();
+    assert!(
+        raw(&mut m, secs(0), alice(), &map).is_some(),
+        "not lost, not late"
+    );
+    let wrong = Pcp::delete(alice(), 2, TCP, 80).bytes();
+    assert_eq!(raw(&mut m, secs(0), alice(), &wrong), None);
+    let lost = m.log().answers().next_back().unwrap();
+    assert_eq!(
+        (lost.fate, lost.op(), lost.packet.result()),
+        (Fate::Lost, Op::PcpDelete, Some(2))
+    );
+    m.receive(secs(0), alice(), &Pcp::delete(alice(), 1, TCP, 80).bytes());
+    assert_eq!(m.deadline(), Some(ms(50)));
+}
