@@ -47,12 +47,23 @@ pub fn bare_map(gateway: Ipv4Addr, port: u16, nonce: [u8; 12]) -> io::Result<Dur
     Ok(elapsed)
 }
 
-/// The version and result code that the gateway answers to a PCP ANNOUNCE (RFC 6887 §14.1).
+/// What a gateway says to a PCP ANNOUNCE (RFC 6887 §14.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// 2, or 0 from a gateway that speaks NAT-PMP only.
+    pub version: u8,
+    /// Of that version; 0 is SUCCESS.
+    pub result: u8,
+    /// Seconds since the gateway's state began; `None` unless it answered in PCP.
+    pub epoch: Option<u32>,
+}
+
+/// Asks by one bare PCP ANNOUNCE.
 ///
 /// # Errors
 ///
 /// What the socket says.
-pub fn bare_version(gateway: Ipv4Addr) -> io::Result<(u8, u8)> {
+pub fn bare_announce(gateway: Ipv4Addr) -> io::Result<Announced> {
     let socket = socket_to(gateway)?;
     let mut request = [0; 24];
     request[0] = 2;
@@ -62,13 +73,23 @@ pub fn bare_version(gateway: Ipv4Addr) -> io::Result<(u8, u8)> {
     let mut answer = [0; 1100];
     socket.send(&request)?;
     let length = socket.recv(&mut answer)?;
-    if length < 4 {
-        return Err(io::Error::new(
+    let answer = &answer[..length];
+    match *answer {
+        [2, 0x80, _, result, _, _, _, _, a, b, c, d, ..] => Ok(Announced {
+            version: 2,
+            result,
+            epoch: Some(u32::from_be_bytes([a, b, c, d])),
+        }),
+        [version, _, _, result, ..] => Ok(Announced {
+            version,
+            result,
+            epoch: None,
+        }),
+        _ => Err(io::Error::new(
             io::ErrorKind::InvalidData,
-            format!("{:?}", &answer[..length]),
-        ));
+            format!("{answer:?}"),
+        )),
     }
-    Ok((answer[0], answer[3]))
 }
 
 fn socket_to(gateway: Ipv4Addr) -> io::Result<UdpSocket> {
