@@ -19,7 +19,7 @@ fn outside(port: u16) -> SocketAddr {
     SocketAddr::new(EXTERNAL.into(), port)
 }
 
-pub async fn maps_tcp_and_udp_and_leaves_nothing() {
+pub(crate) async fn maps_tcp_and_udp_and_leaves_nothing() {
     let gateway = start(Gateway::builder().external_ip(EXTERNAL));
     let client = client(&gateway);
     let tcp = within(client.map(Transport::Tcp, 8080)).await.expect("TCP");
@@ -76,7 +76,7 @@ pub async fn maps_tcp_and_udp_and_leaves_nothing() {
         .expect("a second shutdown is none");
 }
 
-pub async fn two_handles_share_one_rule() {
+pub(crate) async fn two_handles_share_one_rule() {
     let gateway = gateway();
     let client = client(&gateway);
     let first = within(client.map(Transport::Tcp, 8080))
@@ -107,7 +107,7 @@ pub async fn two_handles_share_one_rule() {
     shut_down(&client, &gateway).await;
 }
 
-pub async fn a_restart_is_a_change() {
+pub(crate) async fn a_restart_is_a_change() {
     let gateway = gateway();
     let client = client(&gateway);
     let mapping = within(client.map(Transport::Tcp, 8080))
@@ -141,7 +141,7 @@ pub async fn a_restart_is_a_change() {
     shut_down(&client, &gateway).await;
 }
 
-pub async fn a_failure_is_tried_again() {
+pub(crate) async fn a_failure_is_tried_again() {
     let gateway = gateway();
     gateway
         .set(|knobs| {
@@ -167,7 +167,7 @@ pub async fn a_failure_is_tried_again() {
     shut_down(&client, &gateway).await;
 }
 
-pub async fn a_refusal_is_typed_and_leaves_nothing() {
+pub(crate) async fn a_refusal_is_typed_and_leaves_nothing() {
     let gateway = gateway();
     gateway
         .set(|knobs| {
@@ -196,7 +196,7 @@ pub async fn a_refusal_is_typed_and_leaves_nothing() {
     assert_eq!(client.stats().mappings, 0);
 }
 
-pub async fn dropping_unmaps() {
+pub(crate) async fn dropping_unmaps() {
     let gateway = gateway();
     let client = client(&gateway);
     let mapping = within(client.map(Transport::Tcp, 8080))
@@ -220,7 +220,7 @@ pub async fn dropping_unmaps() {
     wait_until_gone(&gateway, Transport::Udp, 9000);
 }
 
-pub async fn a_dropped_future_leaves_nothing() {
+pub(crate) async fn a_dropped_future_leaves_nothing() {
     let gateway = gateway();
     let client = client(&gateway);
     // Never polled.
@@ -249,7 +249,7 @@ pub async fn a_dropped_future_leaves_nothing() {
     shut_down(&client, &gateway).await;
 }
 
-pub async fn asks_the_gateway() {
+pub(crate) async fn asks_the_gateway() {
     let gateway = start(Gateway::builder().external_ip(EXTERNAL));
     let client = client(&gateway);
     assert_eq!(
@@ -296,7 +296,7 @@ pub async fn asks_the_gateway() {
     assert_eq!(client.live_callbacks(), 0);
 }
 
-pub async fn falls_back_to_nat_pmp() {
+pub(crate) async fn falls_back_to_nat_pmp() {
     let gateway = start(Gateway::builder().pcp(false));
     let client = client(&gateway);
     let mapping = within(client.map(Transport::Tcp, 8080))
@@ -307,7 +307,7 @@ pub async fn falls_back_to_nat_pmp() {
     shut_down(&client, &gateway).await;
 }
 
-pub async fn insists_on_a_port() {
+pub(crate) async fn insists_on_a_port() {
     let gateway = gateway();
     gateway
         .set(|knobs| {
@@ -335,7 +335,7 @@ pub async fn insists_on_a_port() {
     shut_down(&client, &gateway).await;
 }
 
-pub async fn times_out() {
+pub(crate) async fn times_out() {
     let gateway = gateway();
     gateway.stop_answering();
     let client = builder(&gateway)
@@ -375,7 +375,7 @@ pub async fn times_out() {
     assert_eq!((silent.live_callbacks(), client.live_callbacks()), (0, 0));
 }
 
-pub async fn streams_tell_everything() {
+pub(crate) async fn streams_tell_everything() {
     let gateway = gateway();
     let client = client(&gateway);
     let all = client.events();

@@ -10,10 +10,10 @@ use libplum::{Client, ClientBuilder, Transport};
 use libplum_gateway::{Builder, Gateway, Rule};
 
 /// Longer than anything here takes; a test that waits so long has failed.
-pub const BOUND: Duration = Duration::from_secs(20);
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 /// Waits for `future`, on any runtime, `BOUND` at most.
-pub async fn within<F: IntoFuture>(future: F) -> F::Output {
+pub(crate) async fn within<F: IntoFuture>(future: F) -> F::Output {
     let future = future.into_future();
     let (ring, alarm) = oneshot::channel::<()>();
     let (_done, waiting) = mpsc::channel::<()>();
@@ -31,16 +31,19 @@ pub async fn within<F: IntoFuture>(future: F) -> F::Output {
     }
 }
 
-pub fn gateway() -> Gateway {
+pub(crate) fn gateway() -> Gateway {
     start(Gateway::builder())
 }
 
-pub fn start(builder: Builder) -> Gateway {
-    builder.start().expect("a gateway on loopback")
+pub(crate) fn start(builder: Builder) -> Gateway {
+    let gateway = builder.start().expect("a gateway on loopback");
+    // It has run for a while: a restart in its first two seconds cannot be seen (RFC 6887 §8.5).
+    gateway.set_epoch(100_000);
+    gateway
 }
 
 /// A builder that knows the gateway and does not dawdle.
-pub fn builder(gateway: &Gateway) -> ClientBuilder {
+pub(crate) fn builder(gateway: &Gateway) -> ClientBuilder {
     Client::builder()
         .gateway_addr(gateway.addr())
         .restart_jitter(Duration::ZERO)
@@ -49,12 +52,12 @@ pub fn builder(gateway: &Gateway) -> ClientBuilder {
         .discover_timeout(Duration::from_secs(3))
 }
 
-pub fn client(gateway: &Gateway) -> Client {
+pub(crate) fn client(gateway: &Gateway) -> Client {
     builder(gateway).build().expect("a client")
 }
 
 /// The rules of one transport and internal port.
-pub fn rules_of(gateway: &Gateway, transport: Transport, port: u16) -> Vec<Rule> {
+pub(crate) fn rules_of(gateway: &Gateway, transport: Transport, port: u16) -> Vec<Rule> {
     gateway
         .rules()
         .into_iter()
@@ -62,7 +65,7 @@ pub fn rules_of(gateway: &Gateway, transport: Transport, port: u16) -> Vec<Rule>
         .collect()
 }
 
-pub fn is(rule: &Rule, transport: Transport, port: u16) -> bool {
+pub(crate) fn is(rule: &Rule, transport: Transport, port: u16) -> bool {
     let same = match transport {
         Transport::Tcp => rule.transport == libplum_gateway::Transport::Tcp,
         Transport::Udp => rule.transport == libplum_gateway::Transport::Udp,
@@ -71,7 +74,7 @@ pub fn is(rule: &Rule, transport: Transport, port: u16) -> bool {
 }
 
 /// Waits until the gateway has no rule for it.
-pub fn wait_until_gone(gateway: &Gateway, transport: Transport, port: u16) {
+pub(crate) fn wait_until_gone(gateway: &Gateway, transport: Transport, port: u16) {
     let gone = gateway.wait_until(BOUND, |model| {
         !model.rules().iter().any(|rule| is(rule, transport, port))
     });
@@ -79,7 +82,7 @@ pub fn wait_until_gone(gateway: &Gateway, transport: Transport, port: u16) {
 }
 
 /// A shutdown leaves nothing: no rule, no callback.
-pub async fn shut_down(client: &Client, gateway: &Gateway) {
+pub(crate) async fn shut_down(client: &Client, gateway: &Gateway) {
     within(client.shutdown()).await.expect("closed");
     assert_eq!(gateway.rules(), [], "rules on the gateway");
     assert_eq!(client.live_callbacks(), 0, "callbacks");
