@@ -9,7 +9,7 @@ use libplum_gateway::{Gateway, Packet};
 /// Long enough that only a failure waits so long.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
-/// Every answer that must not come is waited for this long, while one that must come follows it.
+/// A host behind the gateway.
 pub(crate) struct Client {
     pub(crate) socket: UdpSocket,
 }

@@ -68,9 +68,9 @@ fn what_is_dropped_without_a_word() {
 #[test]
 fn malformed_requests_come_back_whole() {
     let mut m = model(|_| {});
-    let good = Pcp::map(alice(), 1, TCP, 80, 80).bytes();
+    let good = Pcp::map(alice(), 1, TCP, 80, 80).option(200, &[]).bytes();
     // Too short for a MAP; not a multiple of four: padded to one.
-    for length in [24, 56, 58, 59] {
+    for length in [24, 56, 58, 59, 61, 62, 63] {
         let answer = raw(&mut m, secs(1), alice(), &good[..length]).unwrap();
         assert_eq!((answer[1], answer[3]), (0x81, 3));
         assert_eq!(answer.len(), length.next_multiple_of(4));
@@ -101,6 +101,13 @@ fn a_nat_on_the_way_is_seen() {
     );
     // The suggested port and address are copied back (§11.1).
     assert_eq!(answer.map.unwrap().external_port, 80);
+    let bytes = Pcp::map(bob(), 1, TCP, 80, 80).bytes();
+    let answer = raw(&mut m, secs(1), alice(), &bytes).unwrap();
+    assert_eq!(
+        answer[12..24],
+        [0; 12],
+        "§7.2: it was parsed, so they are reserved"
+    );
     // An IPv6 address that ends like Alice's is not Alice's: all 128 bits count.
     let mut request = Pcp::announce(alice());
     request.client = "2001:db8::c0a8:114".parse().unwrap();

@@ -311,4 +311,12 @@ fn error_lifetimes() {
     m.set(|k| k.error_lifetimes = ErrorLifetimes::Fixed(5))
         .unwrap();
     assert_eq!(ask(&mut m, secs(0), alice(), &sctp).lifetime, 5);
+    m.set(|k| k.force(Op::PcpMap, Forced::result(pcp::NO_RESOURCES).lifetime(77)))
+        .unwrap();
+    let map = Pcp::map(alice(), 1, TCP, 80, 80);
+    assert_eq!(
+        ask(&mut m, secs(0), alice(), &map).lifetime,
+        77,
+        "the test's own word counts"
+    );
 }
