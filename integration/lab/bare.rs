@@ -47,49 +47,47 @@ pub fn bare_map(gateway: Ipv4Addr, port: u16, nonce: [u8; 12]) -> io::Result<Dur
     Ok(elapsed)
 }
 
-/// What a gateway says to a PCP ANNOUNCE (RFC 6887 §14.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Announced {
-    /// 2, or 0 from a gateway that speaks NAT-PMP only.
-    pub version: u8,
-    /// Of that version; 0 is SUCCESS.
-    pub result: u8,
-    /// Seconds since the gateway's state began; `None` unless it answered in PCP.
-    pub epoch: Option<u32>,
-}
-
-/// Asks by one bare PCP ANNOUNCE.
+/// The version and the result code of the answer to one bare PCP ANNOUNCE (RFC 6887 §14.1).
 ///
 /// # Errors
 ///
 /// What the socket says.
-pub fn bare_announce(gateway: Ipv4Addr) -> io::Result<Announced> {
+pub fn bare_announce(gateway: Ipv4Addr) -> io::Result<(u8, u8)> {
     let socket = socket_to(gateway)?;
     let mut request = [0; 24];
     request[0] = 2;
     if let std::net::IpAddr::V4(ip) = socket.local_addr()?.ip() {
         request[8..].copy_from_slice(&ip.to_ipv6_mapped().octets());
     }
-    let mut answer = [0; 1100];
-    socket.send(&request)?;
-    let length = socket.recv(&mut answer)?;
-    let answer = &answer[..length];
-    match *answer {
-        [2, 0x80, _, result, _, _, _, _, a, b, c, d, ..] => Ok(Announced {
-            version: 2,
-            result,
-            epoch: Some(u32::from_be_bytes([a, b, c, d])),
-        }),
-        [version, _, _, result, ..] => Ok(Announced {
-            version,
-            result,
-            epoch: None,
-        }),
-        _ => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{answer:?}"),
-        )),
+    match ask(&socket, &request)?.as_slice() {
+        [version, _, _, result, ..] => Ok((*version, *result)),
+        other => Err(nonsense(other)),
     }
+}
+
+/// How long the gateway's state is old, in seconds, by one bare NAT-PMP request for its address
+/// (RFC 6886 §3.2): gateways with and without PCP answer it.
+///
+/// # Errors
+///
+/// What the socket says.
+pub fn bare_epoch(gateway: Ipv4Addr) -> io::Result<u32> {
+    match ask(&socket_to(gateway)?, &[0, 0])?.as_slice() {
+        [0, 128, 0, 0, a, b, c, d, ..] => Ok(u32::from_be_bytes([*a, *b, *c, *d])),
+        other => Err(nonsense(other)),
+    }
+}
+
+fn ask(socket: &UdpSocket, request: &[u8]) -> io::Result<Vec<u8>> {
+    let mut answer = vec![0; 1100];
+    socket.send(request)?;
+    let length = socket.recv(&mut answer)?;
+    answer.truncate(length);
+    Ok(answer)
+}
+
+fn nonsense(answer: &[u8]) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{answer:?}"))
 }
 
 fn socket_to(gateway: Ipv4Addr) -> io::Result<UdpSocket> {

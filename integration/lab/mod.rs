@@ -17,7 +17,7 @@ mod natpmp_only;
 mod sources;
 
 pub use ability::{missing, say_once};
-pub use bare::{bare_announce, bare_map, Announced};
+pub use bare::{bare_announce, bare_epoch, bare_map};
 pub use daemon::{Daemon, DaemonOptions};
 pub use home::{Alone, Home, ALONE, CLIENT, EXTERNAL, ROUTER, WAN};
 pub use namespace::{run, Namespace};
