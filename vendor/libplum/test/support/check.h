@@ -8,6 +8,7 @@
 #define PLUM_TEST_CHECK_H
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #define CHECK_SKIPPED 77
 
 static int check_passed, check_failed;
-static bool check_now_failed;
+static atomic_bool check_now_failed; /* set from callbacks as well */
 
 static inline void check_fail(const char *file, int line, const char *what)
 {

@@ -87,7 +87,8 @@ void netns_ip(const char *words)
 
 void netns_enter(void)
 {
-    /* Root needs no user namespace; and with more than one thread (a sanitizer's) none can be had. */
+    /* Root needs no user namespace; and with more than one thread (a sanitizer's) none can be had.
+     */
     if (unshare(CLONE_NEWNET) != 0 && !enter_as_user())
         give_up("unshare");
     int result = run_ip("link set lo up");

@@ -24,8 +24,8 @@ static void ten_thousand_are_found_until_removed(void)
     CHECK_EQ(t.count, COUNT);
     int wrong = 0;
     for (uint32_t i = 0; i < COUNT; i++)
-        wrong += plum_records_find(&t, i * 3 + 1) != &all[i] ||
-                 plum_records_find(&t, i * 3 + 2) != NULL;
+        wrong +=
+            plum_records_find(&t, i * 3 + 1) != &all[i] || plum_records_find(&t, i * 3 + 2) != NULL;
     CHECK_EQ(wrong, 0);
     for (uint32_t i = 0; i < COUNT; i += 2)
         plum_records_remove(&t, &all[i]);

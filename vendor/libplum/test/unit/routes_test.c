@@ -124,7 +124,8 @@ static void a_tunnel_has_no_next_hop(void)
 
 static void each_hop_of_a_multipath_route(void)
 {
-    netns_ip("route add default metric 7 nexthop via 10.1.0.1 dev one nexthop via 10.2.0.1 dev two");
+    netns_ip(
+        "route add default metric 7 nexthop via 10.1.0.1 dev one nexthop via 10.2.0.1 dev two");
     read_routes(NULL);
     CHECK_EQ(count, 2);
     CHECK_ROUTE(0, "one", "10.1.0.1", "10.1.0.2", 7);
