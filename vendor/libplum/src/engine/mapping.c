@@ -292,9 +292,9 @@ void plum_wire_limit(plum_engine *e, plum_wire *w)
     else if (w->mapped)
         expire(e, w);
     else if (w->pcp_refused)
-        plum_table_failure(e, w, PLUM_WHY_REFUSED, PLUM_BY_PCP, w->pcp_code);
+        plum_table_overdue(e, w, PLUM_WHY_REFUSED, PLUM_BY_PCP, w->pcp_code);
     else
-        plum_table_failure(e, w, PLUM_WHY_NO_ANSWER, PLUM_BY_UNKNOWN, 0);
+        plum_table_overdue(e, w, PLUM_WHY_NO_ANSWER, PLUM_BY_UNKNOWN, 0);
 }
 
 /* ---- deleting ---- */

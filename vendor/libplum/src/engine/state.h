@@ -290,6 +290,8 @@ void plum_table_timeout(plum_engine *e, plum_handle *h);
 /* Tell the handles of a wire. */
 void plum_table_success(plum_engine *e, plum_wire *w, bool changed);
 void plum_table_failure(plum_engine *e, plum_wire *w, plum_why why, plum_by by, int32_t code);
+/* Tells those that have not been told of a failure yet: their time has run out. */
+void plum_table_overdue(plum_engine *e, plum_wire *w, plum_why why, plum_by by, int32_t code);
 void plum_table_destroyed(plum_engine *e, plum_handle *h);
 bool plum_table_poll(plum_engine *e, plum_action *out);
 void plum_table_destroy_all(plum_engine *e);

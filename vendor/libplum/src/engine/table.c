@@ -75,6 +75,15 @@ void plum_table_failure(plum_engine *e, plum_wire *w, plum_why why, plum_by by, 
         tell_failure(e, PLUM_OBJECT(l, plum_handle, link), why, by, code);
 }
 
+void plum_table_overdue(plum_engine *e, plum_wire *w, plum_why why, plum_by by, int32_t code)
+{
+    for (plum_link *l = w->handles.next; l != &w->handles; l = l->next) {
+        plum_handle *h = PLUM_OBJECT(l, plum_handle, link);
+        if (h->is != PLUM_IS_FAILURE)
+            tell_failure(e, h, why, by, code);
+    }
+}
+
 void plum_table_timeout(plum_engine *e, plum_handle *h)
 {
     if (h->is != PLUM_IS_SUCCESS)

@@ -18,7 +18,8 @@ static const uint8_t *take(plum_reader *r, size_t size)
         return NULL;
     }
     const uint8_t *from = r->at;
-    r->at += size;
+    if (size) /* of no bytes at all the start may be NULL */
+        r->at += size;
     r->left -= size;
     return from;
 }
