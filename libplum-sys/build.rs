@@ -11,7 +11,7 @@ use std::process::Command;
 /// What has to be installed where, for the one sentence that a user without CMake reads.
 const NO_CMAKE: &str =
     "libplum-sys builds a C library with CMake, which was not found: install it \
-     with `apt-get install cmake gcc` on Debian or Ubuntu, `dnf install cmake gcc` on Fedora, \
+     with `apt-get install cmake make gcc` on Debian or Ubuntu, `dnf install cmake make gcc` on Fedora, \
      `brew install cmake` on macOS (compiler: `xcode-select --install`), or `winget install \
      Kitware.CMake` on Windows (compiler: Visual Studio Build Tools), or name its path in the \
      variable CMAKE.";
@@ -41,7 +41,7 @@ fn main() {
 fn c_project() -> PathBuf {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by Cargo"));
     let inside = here.join("libplum");
-    if inside.join("CMakeLists.txt").is_file() || inside.join("include").is_dir() {
+    if inside.join("CMakeLists.txt").is_file() {
         inside
     } else {
         here.join("../vendor/libplum")
@@ -65,11 +65,11 @@ fn build(root: &Path) -> PathBuf {
 
 fn require_cmake() {
     println!("cargo:rerun-if-env-changed=CMAKE");
-    println!("cargo:rerun-if-env-changed=PATH");
     let program = env::var_os("CMAKE").unwrap_or_else(|| "cmake".into());
     if Command::new(program).arg("--version").output().is_err() {
-        eprintln!("{NO_CMAKE}");
-        std::process::exit(1);
+        // Cargo shows this line alone and fails; a panic would bury it.
+        println!("cargo::error={NO_CMAKE}");
+        std::process::exit(0);
     }
 }
 
