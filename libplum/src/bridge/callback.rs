@@ -1,6 +1,7 @@
 //! The functions that C calls, all on the engine's thread. Each catches, converts, publishes and
 //! returns.
 
+use std::any::Any;
 use std::ffi::{c_char, c_int, c_void, CStr};
 use std::fmt;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -40,15 +41,21 @@ fn guard(run: impl FnOnce()) {
             .unwrap_or("of an unknown kind");
         log::error!(target: "libplum::engine", "a panic in a callback was caught: {text}");
     }));
-    forget_panic(told);
-    forget_panic(catch_unwind(AssertUnwindSafe(|| drop(payload))));
+    bury(payload);
+    if let Err(payload) = told {
+        bury(payload);
+    }
 }
 
-fn forget_panic(result: std::thread::Result<()>) {
-    if let Err(payload) = result {
-        // A third panic could come from dropping it.
-        std::mem::forget(payload);
+/// Drops what was thrown; if that throws, what that throws. One that never comes to an end leaks.
+fn bury(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..8 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(next) => payload = next,
+        }
     }
+    std::mem::forget(payload);
 }
 
 /// Wakes outside of all locks; a waker that panics does not keep the others asleep.
