@@ -70,9 +70,9 @@ impl Namespace {
         self.run(move || run(command))
     }
 
-    /// `ip` inside.
+    /// `ip` inside. Not `ip -n`: that mounts, which a container may not.
     pub fn ip(&self, args: &[&str]) {
-        run(Command::new("ip").args(["-n", &self.name]).args(args));
+        self.output(Command::new("ip").args(args));
     }
 
     /// Gives `device` an IPv4 address and puts it up.
