@@ -101,6 +101,15 @@ impl MapRequest {
     /// handles may be dropped. A panic in it is caught, counted
     /// ([`caught_panics`](crate::caught_panics)) and logged. It is dropped once the mapping is
     /// unmapped.
+    ///
+    /// It outlives the caller, so it may borrow nothing:
+    /// ```compile_fail,E0597
+    /// # let client = libplum::Client::new().unwrap();
+    /// let seen = std::sync::Mutex::new(0);
+    /// let borrowed = &seen;
+    /// let request = client.map(libplum::Transport::Tcp, 8080);
+    /// let _pending = request.on_change(move |_| *borrowed.lock().unwrap() += 1).start();
+    /// ```
     pub fn on_change(mut self, on_change: impl FnMut(&Change) + Send + 'static) -> Self {
         self.on_change = Some(Box::new(on_change));
         self

@@ -1,6 +1,7 @@
 //! A client as a whole: sharing, closing, a router that is not there.
 
 use std::net::UdpSocket;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use libplum::{Client, Error, NoGateway, Protocol, Transport};
@@ -134,4 +135,45 @@ fn the_shared_client_lives_as_long_as_somebody_holds_it() {
     assert_eq!(closed.err(), Some(Error::Closed), "it is the same one");
     let three = Client::shared().expect("a new client after the close");
     assert!(block_on(three.shutdown()).is_ok());
+    assert_eq!(
+        one.stats().sent + three.stats().sent,
+        0,
+        "nobody asked for anything"
+    );
+}
+
+#[test]
+fn the_engine_logs_to_the_crate_log() {
+    struct Catch;
+    static LINES: Mutex<Vec<(log::Level, String)>> = Mutex::new(Vec::new());
+    impl log::Log for Catch {
+        fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+            metadata.target() == "libplum::engine"
+        }
+
+        fn log(&self, record: &log::Record<'_>) {
+            if self.enabled(record.metadata()) {
+                LINES
+                    .lock()
+                    .unwrap()
+                    .push((record.level(), record.args().to_string()));
+            }
+        }
+
+        fn flush(&self) {}
+    }
+    log::set_logger(&Catch).expect("the only logger of these tests");
+    log::set_max_level(log::LevelFilter::Debug);
+    let gateway = gateway();
+    let client = client(&gateway);
+    let mapping = block_on(client.map(Transport::Tcp, 8080)).expect("mapped");
+    drop(mapping);
+    block_on(shut_down(&client, &gateway));
+    let lines = LINES.lock().unwrap();
+    let port = gateway.addr().port().to_string();
+    assert!(
+        lines.iter().any(|(_, text)| text.contains(&port)),
+        "the gateway is named: {lines:?}"
+    );
+    assert!(lines.iter().all(|(level, _)| *level <= log::Level::Debug));
 }
