@@ -105,8 +105,8 @@ PLUM_EXPORT int plum_client_join(plum_client_t *client, int timeout_ms);
  * blocks. */
 PLUM_EXPORT void plum_client_free(plum_client_t *client);
 
-#define PLUM_MAP_PREFER_FAILURE 0x1u /* the wanted external port or none (RFC 6887 section 13.2)   \
-                                      */
+/* The wanted external port or none (RFC 6887 section 13.2). */
+#define PLUM_MAP_PREFER_FAILURE 0x1u
 
 typedef struct {
     size_t size; /* sizeof(plum_map_options_t) */
