@@ -22,10 +22,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether the lab cannot be built here; says so.
 fn lab_is_missing() -> bool {
-    // What the engine has to say comes with a failing test.
+    // LAB_LOG=debug shows what the engines say. Their threads' lines pass the harness's capture.
     static LOGGER: Logger = Logger;
+    let level = std::env::var("LAB_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok());
     if log::set_logger(&LOGGER).is_ok() {
-        log::set_max_level(log::LevelFilter::Trace);
+        log::set_max_level(level.unwrap_or(log::LevelFilter::Off));
     }
     match missing() {
         Some(reason) => {
