@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* CTest's "not run". */
 #define CHECK_SKIPPED 77
@@ -63,8 +64,12 @@ static inline void check_str(const char *file, int line, const char *what, const
 
 static inline void check_run(const char *name, void (*test)(void))
 {
+    const time_t begun = time(NULL);
     check_now_failed = false;
     test();
+    const long took = (long)(time(NULL) - begun);
+    if (took > 2)
+        printf("slow: %s took %ld s\n", name, took);
     if (check_now_failed) {
         check_failed++;
         printf("FAILED %s\n", name);

@@ -58,7 +58,9 @@ static size_t answer(responder *r, const uint8_t *q, size_t size, uint8_t *a)
     put_be32(a + 8, (uint32_t)(seconds() - r->started) + 1000);
     if (!map)
         return out;
-    memcpy(a + 24, q + 24, 20); /* nonce, protocol, internal port, suggested port */
+    memcpy(a + 24, q + 24, 36); /* nonce, protocol, internal port, suggestions */
+    if (memcmp(q + 4, "\0\0\0\0", 4) == 0)
+        return out; /* section 15: a delete gets its zeros back */
     if (a[42] == 0 && a[43] == 0)
         memcpy(a + 42, q + 40, 2);
     static const uint8_t external[16] = {[10] = 0xff, 0xff, 198, 51, 100, 7};

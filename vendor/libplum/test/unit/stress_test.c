@@ -9,14 +9,14 @@
 #include "netns.h"
 #include "responder.h"
 
-enum { THREADS = 8, ROUNDS = 200, HELD = 8 };
+enum { THREADS = 8, ROUNDS = 2000, HELD = 8 };
 
 static plum_client_t *client;
-static atomic_int live, created, destroyed, grammar_broken, refused;
+static atomic_int live, created, mapped, destroyed, grammar_broken, refused;
 
 /* One mapping's own history; its callback runs on the engine's thread only. */
 typedef struct {
-    atomic_int ended;
+    atomic_int events, ended;
 } slot;
 
 static void on_change(int id, const plum_mapping_info_t *info)
@@ -25,6 +25,8 @@ static void on_change(int id, const plum_mapping_info_t *info)
     slot *s = info->user_ptr;
     if (atomic_load(&s->ended) != 0)
         atomic_fetch_add(&grammar_broken, 1);
+    if (info->state == PLUM_STATE_SUCCESS)
+        atomic_fetch_add(&mapped, 1);
     if (info->state == PLUM_STATE_DESTROYED) {
         atomic_store(&s->ended, 1);
         atomic_fetch_add(&destroyed, 1);
@@ -36,6 +38,7 @@ static void on_change(int id, const plum_mapping_info_t *info)
     if (plum_client_query(client, id, &own, sizeof own) == PLUM_ERR_SUCCESS &&
         own.user_ptr != info->user_ptr)
         atomic_fetch_add(&grammar_broken, 1);
+    atomic_fetch_add(&s->events, 1);
 }
 
 static void on_answer(void *ctx, int result, const plum_answer_t *item)
@@ -70,6 +73,9 @@ static void *work(void *arg)
         } else {
             atomic_fetch_add(&created, 1);
         }
+        /* Now and then let the engine come as far as a callback. */
+        while (ids[at] >= 0 && at == 0 && atomic_load(&slots[round].events) == 0)
+            sched_yield();
         plum_mapping_info_t info;
         plum_client_query(client, ids[round % 3], &info, sizeof info);
         plum_client_stats_t stats;
@@ -106,6 +112,7 @@ static void storm(bool close_early)
     atomic_store(&created, 0);
     atomic_store(&destroyed, 0);
     atomic_store(&refused, 0);
+    atomic_store(&mapped, 0);
     REQUIRE(plum_client_new(&o, &client) == PLUM_ERR_SUCCESS);
 
     slot *slots = calloc((size_t)THREADS * ROUNDS, sizeof *slots);
@@ -129,6 +136,9 @@ static void storm(bool close_early)
     CHECK_EQ(atomic_load(&grammar_broken), 0);
     if (!close_early)
         CHECK_EQ(atomic_load(&refused), 0);
+    CHECK(atomic_load(&mapped) > THREADS);
+    printf("%d created, %d times mapped, %d refused while closing\n", atomic_load(&created),
+           atomic_load(&mapped), atomic_load(&refused));
     plum_client_free(client);
     free(slots);
     responder_stop(router);
