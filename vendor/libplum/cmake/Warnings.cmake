@@ -13,6 +13,11 @@ function(plum_warnings target)
     $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
     $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
     $<$<COMPILE_LANGUAGE:C>:-Wold-style-definition>)
+  # gcc sees conversions in what its own undefined-behaviour checks insert.
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND
+     "${CMAKE_C_FLAGS} ${PLUM_SANITIZE}" MATCHES "sanitize=|undefined")
+    target_compile_options(${target} PRIVATE -Wno-conversion)
+  endif()
   if(PLUM_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

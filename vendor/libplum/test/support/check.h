@@ -15,6 +15,17 @@
 #include <string.h>
 #include <time.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define CHECK_UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CHECK_UNDER_TSAN 1
+#endif
+#endif
+#ifndef CHECK_UNDER_TSAN
+#define CHECK_UNDER_TSAN 0
+#endif
+
 /* CTest's "not run". */
 #define CHECK_SKIPPED 77
 
