@@ -5,7 +5,6 @@ use std::ffi::{c_int, CString};
 use std::mem::zeroed;
 use std::net::IpAddr;
 use std::ptr::{null, null_mut, NonNull};
-use std::sync::atomic::{AtomicU64, Ordering as StdOrdering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
 use libplum_sys as ffi;
@@ -146,7 +145,7 @@ impl ClientHandle {
             return Err(self.refused(id));
         }
         self.ids().insert(id);
-        let seen = AtomicU64::new(0);
+        let seen = StdMutex::new(0);
         Ok(MappingHandle {
             client: self.clone(),
             slot,
@@ -304,8 +303,9 @@ pub(crate) struct MappingHandle {
     client: Arc<ClientHandle>,
     slot: HandleRef<MappingCell>,
     id: c_int,
-    /// The record's change counter that `changed` has told last.
-    seen: AtomicU64,
+    /// The record's change counter that `changed` has told last. Not an atomic: some 32-bit systems
+    /// have none of this size.
+    seen: StdMutex<u64>,
 }
 
 impl MappingHandle {
@@ -337,7 +337,7 @@ impl MappingHandle {
     /// The first of SUCCESS, FAILURE, DESTROYED: once.
     pub(crate) async fn first(&self) -> State {
         let Outcome { state, changes } = self.slot.signal.wait(|| self.slot.first.take()).await;
-        self.seen.fetch_max(changes, StdOrdering::SeqCst);
+        self.is_news(changes);
         state
     }
 
@@ -348,13 +348,18 @@ impl MappingHandle {
                 return Some(None);
             }
             let info = self.client.query(self.id)?;
-            let news = info.changes > self.seen.load(StdOrdering::SeqCst);
-            news.then(|| {
-                self.seen.fetch_max(info.changes, StdOrdering::SeqCst);
-                Some(convert::state(&info))
-            })
+            self.is_news(info.changes)
+                .then(|| Some(convert::state(&info)))
         };
         self.slot.signal.wait(look).await
+    }
+
+    /// Whether this is newer than what has been told; from now on it has been told.
+    fn is_news(&self, changes: u64) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = changes > *seen;
+        *seen = changes.max(*seen);
+        news
     }
 
     /// Waits for what `look` finds in the published record.
