@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use libplum::{Client, Error, Protocol, Transport};
-use libplum_gateway::{Gateway, StartError};
+use libplum_gateway::{Entry, Gateway, Op, StartError};
 
 use crate::args::{Common, Protocols};
 use crate::output::{complain, milliseconds, Line, Mapped, Output};
@@ -84,7 +84,9 @@ fn once(
             .map(|lifetime| lifetime.as_secs()),
         elapsed_ms: milliseconds(open - start),
     }))?;
-    output.remark(format_args!("  on the wire: {}", wire(gateway)))?;
+    for packet in gateway.log().entries() {
+        output.remark(format_args!("  {}", told(&packet)))?;
+    }
     for rule in gateway.rules() {
         output.remark(format_args!(
             "  in the gateway's table: {}:{} goes to {}:{}",
@@ -112,20 +114,20 @@ fn once(
     Ok(())
 }
 
-/// What has gone over the socket so far, with the gateway's own clock.
-fn wire(gateway: &Gateway) -> String {
-    let log = gateway.log();
-    let (requests, answers) = (log.requests(), log.answers());
-    let served = match (requests.first(), answers.last()) {
-        (Some(first), Some(last)) => last.at.saturating_sub(first.at),
-        _ => Duration::ZERO,
+/// A datagram in words.
+fn told(packet: &Entry) -> String {
+    let kind = match packet.op() {
+        Op::PcpMap => "PCP MAP",
+        Op::NatPmpAddress => "NAT-PMP, external address",
+        Op::NatPmpMap => "NAT-PMP, map",
+        _ => "something else",
     };
-    format!(
-        "datagrams sent {}, received {}, {:.2} ms from the first to the last",
-        requests.len(),
-        answers.len(),
-        served.as_secs_f64() * 1e3
-    )
+    let bytes = packet.length;
+    match (packet.is_request(), packet.packet.result()) {
+        (true, _) => format!("to the gateway:   {kind}, {bytes} bytes"),
+        (false, Some(0)) => format!("from the gateway: {kind}, {bytes} bytes, success"),
+        (false, result) => format!("from the gateway: {kind}, {bytes} bytes, result {result:?}"),
+    }
 }
 
 /// What can go wrong in a demonstration.
