@@ -9,10 +9,11 @@
 #include "text/writer.h"
 
 enum {
-    DATAGRAM_ROOM = 2048,      /* more than RFC 6887 section 7's 1,100 */
-    DATAGRAMS_PER_TURN = 32,   /* a socket; a flood waits for timers and commands */
-    FEEDBACK_PER_TURN = 1024,  /* OPENED and FAIL; more wait for the next turn */
-    LOOK_FOR_GATEWAY_MS = 1000 /* between two looks while a mapping wants a gateway */
+    DATAGRAM_ROOM = 2048,       /* more than RFC 6887 section 7's 1,100 */
+    DATAGRAMS_PER_TURN = 32,    /* a socket; a flood waits for timers and commands */
+    FEEDBACK_PER_TURN = 1024,   /* OPENED and FAIL; more wait for the next turn */
+    LOOK_FOR_GATEWAY_MS = 1000, /* between two looks while a mapping wants a gateway */
+    LOOK_IN_TROUBLE_MS = 10000  /* and while it has one that does not map */
 };
 
 struct plum_loop {
@@ -29,6 +30,7 @@ struct plum_loop {
     int log_level;
     bool fed, read_once, stopped;
     bool look_again; /* a socket says that the way has changed */
+    bool in_trouble; /* the last news of a mapping was bad */
     uint64_t wakeups;
     uint8_t datagram[DATAGRAM_ROOM];
 };
@@ -118,6 +120,10 @@ static void perform(plum_loop *loop, const plum_action *action)
         plum_udp_act_close(&loop->udp, action->u.close.sock);
         break;
     case PLUM_ACT_NOTIFY:
+        if (action->u.notify.state != PLUM_IS_DESTROYED)
+            loop->in_trouble = action->u.notify.state == PLUM_IS_FAILURE;
+        loop->owner.action(loop->owner.ctx, action);
+        break;
     case PLUM_ACT_ANSWER:
     case PLUM_ACT_LOG:
         loop->owner.action(loop->owner.ctx, action);
@@ -220,10 +226,10 @@ static plum_time networks_due(const plum_loop *loop, const plum_engine_stats *st
     if (stats->handles == 0)
         return PLUM_NEVER;
     bool searching = loop->look_again || !plum_networks_have_gateway(&loop->networks);
-    uint32_t wait = loop->recheck;
-    if (searching && wait > LOOK_FOR_GATEWAY_MS)
-        wait = LOOK_FOR_GATEWAY_MS;
-    return plum_time_add(loop->read_at, wait);
+    uint32_t wait = searching          ? LOOK_FOR_GATEWAY_MS
+                    : loop->in_trouble ? LOOK_IN_TROUBLE_MS
+                                       : loop->recheck;
+    return plum_time_add(loop->read_at, wait < loop->recheck ? wait : loop->recheck);
 }
 
 static void read_networks_when_due(plum_loop *loop)
@@ -267,6 +273,8 @@ static void wait_and_receive(plum_loop *loop)
 
     plum_time deadline = plum_time_min(plum_engine_deadline(loop->engine), loop->retry_at);
     deadline = plum_time_min(deadline, networks_due(loop, &stats.engine));
+    if (plum_udp_has_event(&loop->udp))
+        deadline = 0; /* more than a turn's share: on with it, after a look at the rest */
     size_t count = plum_udp_items(&loop->udp, items, slots);
     plum_waiter_wait(loop->waiter, items, count, deadline);
     loop->wakeups++;

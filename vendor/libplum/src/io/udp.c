@@ -127,6 +127,16 @@ void plum_udp_act_close(plum_udp *u, plum_sock sock)
         free_slot(slot);
 }
 
+bool plum_udp_has_event(const plum_udp *u)
+{
+    if (u->refused_count > 0)
+        return true;
+    for (size_t i = 0; i < PLUM_UDP_MAX; i++)
+        if (u->slots[i].opened || u->slots[i].failed)
+            return true;
+    return false;
+}
+
 bool plum_udp_next_event(plum_udp *u, plum_event *event)
 {
     memset(event, 0, sizeof *event);

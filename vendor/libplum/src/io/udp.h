@@ -36,6 +36,9 @@ bool plum_udp_act_open(plum_udp *u, const plum_action *open);
 void plum_udp_act_send(plum_udp *u, const plum_action *send);
 void plum_udp_act_close(plum_udp *u, plum_sock sock);
 
+/* Does one wait to be told? */
+bool plum_udp_has_event(const plum_udp *u);
+
 /* The next OPENED or FAIL that waits to be told; false: none. */
 bool plum_udp_next_event(plum_udp *u, plum_event *event);
 

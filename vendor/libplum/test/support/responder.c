@@ -72,14 +72,21 @@ static void *run(void *arg)
 {
     responder *r = arg;
     struct pollfd fds[2] = {{.fd = r->fd, .events = POLLIN}, {.fd = r->stop, .events = POLLIN}};
+    struct sockaddr_in from;
+    socklen_t from_size = 0;
     for (;;) {
-        if (poll(fds, 2, -1) < 0)
+        bool flood = atomic_load(&r->mode) == RESPONDER_FLOODS && from_size > 0;
+        static const uint8_t junk[60] = {2, 0x81, 0, 0};
+        for (int i = 0; flood && i < 256; i++)
+            if (sendto(r->fd, junk, sizeof junk, 0, (struct sockaddr *)&from, from_size) < 0)
+                flood = false; /* the client has gone */
+        int ready = poll(fds, 2, flood ? 0 : 10);
+        if (ready <= 0)
             continue;
         if (fds[1].revents != 0)
             return NULL;
         uint8_t in[1200], out[60];
-        struct sockaddr_in from;
-        socklen_t from_size = sizeof from;
+        from_size = sizeof from;
         ssize_t got = recvfrom(r->fd, in, sizeof in, 0, (struct sockaddr *)&from, &from_size);
         if (got < 0)
             continue;

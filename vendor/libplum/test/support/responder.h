@@ -9,9 +9,10 @@
 typedef struct responder responder;
 
 typedef enum {
-    RESPONDER_MAPS,   /* grants what is asked for, as 198.51.100.7 */
-    RESPONDER_SILENT, /* receives, says nothing */
-    RESPONDER_REFUSES /* NOT_AUTHORIZED */
+    RESPONDER_MAPS,    /* grants what is asked for, as 198.51.100.7 */
+    RESPONDER_SILENT,  /* receives, says nothing */
+    RESPONDER_REFUSES, /* NOT_AUTHORIZED */
+    RESPONDER_FLOODS   /* maps, and sends junk to its last client without end */
 } responder_mode;
 
 #define RESPONDER_EXTERNAL "198.51.100.7"

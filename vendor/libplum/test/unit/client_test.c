@@ -3,6 +3,7 @@
 #include <plum/client.h>
 
 #include <dirent.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -644,6 +645,60 @@ static void hundreds_come_and_go(void)
         CHECK_EQ(of(ids[i])->destroyed, 1);
 }
 
+/* Junk without end on the client's own socket: commands, timers and the close still get through. */
+static void a_flood_starves_nobody(void)
+{
+    plum_client_t *client = start();
+    responder_set(router, RESPONDER_FLOODS);
+    for (int i = 0; i < 20; i++) {
+        int id = map(client, (uint16_t)(8000 + i));
+        REQUIRE(WAIT_FOR(id, successes, 1));
+        CHECK_EQ(plum_client_unmap(client, id), PLUM_ERR_SUCCESS);
+        CHECK(WAIT_FOR(id, destroyed, 1));
+    }
+    CHECK(stats_of(client).dropped > 1000);
+    stop(client);
+    responder_set(router, RESPONDER_MAPS);
+}
+
+static void without_descriptors(void)
+{
+    struct rlimit before, none;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    plum_client_options_t o = options();
+    plum_client_t *client = NULL;
+    none = before;
+    none.rlim_cur = 0;
+    int files = open_files();
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    CHECK_EQ(plum_client_new(&o, &client), PLUM_ERR_FAILED);
+    plum_address_t address;
+    CHECK_EQ(plum_client_local_address(0, &address), PLUM_ERR_NOT_AVAIL);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_EQ(open_files(), files);
+
+    /* A client that gets its thread but no socket says so, and maps once there are some. */
+    forget();
+    o.gateway = NULL;
+    o.flags = PLUM_CLIENT_FEED_NETWORKS;
+    o.discover_timeout_ms = 100;
+    o.mapping_timeout_ms = 100;
+    client = new_client(&o);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    plum_network_t network;
+    memset(&network, 0, sizeof network);
+    network.gateway.family = 4;
+    network.gateway.port = responder_port(router);
+    network.gateway.ip[0] = 127;
+    network.gateway.ip[3] = 1;
+    CHECK_EQ(plum_client_set_networks(client, &network, 1), PLUM_ERR_SUCCESS);
+    int id = map(client, 8080);
+    CHECK(WAIT_FOR(id, failures, 1));
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(WAIT_FOR(id, successes, 1));
+    stop(client);
+}
+
 int main(void)
 {
     netns_enter();
@@ -669,6 +724,8 @@ int main(void)
     RUN(local_addresses);
     RUN(a_hundred_idle_mappings_cost_little);
     RUN(hundreds_come_and_go);
+    RUN(a_flood_starves_nobody);
+    RUN(without_descriptors);
     responder_stop(router);
     monitor_free(&m);
     return check_end();
