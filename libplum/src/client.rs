@@ -68,12 +68,12 @@ impl Client {
         MapRequest::new(self.clone(), transport, internal_port)
     }
 
-    /// The router's external address, where a protocol tells it without a mapping: NAT-PMP does, PCP
-    /// does not.
+    /// The router's external address: from a mapping that is open, or by NAT-PMP's question for it.
+    /// PCP has none.
     ///
     /// # Errors
-    /// [`Error::NoGateway`] without a router, [`Error::Unsupported`] when the router's protocols do
-    /// not tell the address, otherwise what the router answered; [`Error::Closed`].
+    /// [`Error::NotTold`] when there is no open mapping and the router speaks PCP only; otherwise why
+    /// no protocol tells it: [`Error::NoGateway`], [`Error::Refused`]; [`Error::Closed`].
     ///
     /// # Cancel safety
     /// Dropping the future cancels the question.
@@ -83,13 +83,21 @@ impl Client {
         if let Some(address) = answers.iter().find_map(|answer| answer.external_addr) {
             return Ok(address);
         }
-        if answers.is_empty() {
-            return Err(Error::NoGateway(NoGateway::Silent));
+        // Nobody told it. Why not is the other question's answer.
+        let report = self.probe().await?;
+        if let Some(address) = report.external_addr() {
+            return Ok(address);
         }
-        Err(answers
-            .into_iter()
-            .find_map(|answer| answer.error)
-            .unwrap_or(Error::Unsupported))
+        let works = report.best().is_some();
+        let mut errors: Vec<Error> = report.answers.into_iter().filter_map(|a| a.error).collect();
+        let refusal = errors
+            .iter()
+            .position(|error| matches!(error, Error::Refused { .. }));
+        Err(match refusal {
+            Some(index) => errors.swap_remove(index),
+            None if works => Error::NotTold,
+            None => errors.into_iter().next().unwrap_or(Error::NotTold),
+        })
     }
 
     /// Asks the router which protocols it speaks. Changes nothing there.

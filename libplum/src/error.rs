@@ -35,9 +35,13 @@ pub enum Error {
     /// `prefer_failure` was asked for, and the router does not give that external port.
     #[error("the external port is taken")]
     PortTaken,
-    /// None of the allowed protocols is in this build and known to the router.
-    #[error("none of the allowed protocols is available")]
+    /// Not available: not allowed here, not in this build, or not spoken by the router.
+    #[error("not spoken by the router, not allowed, or not in this build")]
     Unsupported,
+    /// The router's protocols do not tell its external address; only a mapping does (PCP has no
+    /// question for it).
+    #[error("the router does not tell its external address without a mapping")]
+    NotTold,
     /// The mapping ran out while the router stayed silent.
     #[error("the mapping expired while the gateway stayed silent")]
     Expired,

@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use libplum::{Client, Error, NoGateway, Protocol, Transport};
+use libplum_gateway::Gateway;
 
-use super::support::{builder, client, gateway, shut_down, within, BOUND};
+use super::support::{builder, client, gateway, shut_down, start, within, BOUND};
 
 fn block_on<F: std::future::IntoFuture>(future: F) -> F::Output {
     futures::executor::block_on(within(future))
@@ -105,6 +106,36 @@ fn protocols_can_be_chosen() {
     assert_eq!(mapping.protocol(), Some(Protocol::NatPmp));
     assert_eq!(gateway.log().count(libplum_gateway::Op::PcpMap), 0);
     block_on(shut_down(&client, &gateway));
+}
+
+#[test]
+fn an_external_address_that_nobody_tells_has_its_reason() {
+    let pcp_only = start(Gateway::builder().nat_pmp(false));
+    let asker = client(&pcp_only);
+    assert_eq!(block_on(asker.external_addr()), Err(Error::NotTold));
+    let mapping = block_on(asker.map(Transport::Tcp, 8080)).expect("mapped");
+    let told = mapping.external_addr().map(|address| address.ip());
+    assert_eq!(
+        block_on(asker.external_addr()).ok(),
+        told,
+        "a mapping tells it"
+    );
+    block_on(shut_down(&asker, &pcp_only));
+
+    let wan_down = start(Gateway::builder().external_ip(None));
+    let asker = client(&wan_down);
+    let error = block_on(asker.external_addr()).expect_err("there is none");
+    let Error::Refused { protocol, code, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!((protocol, code), (Protocol::NatPmp, 3));
+
+    let nowhere = Client::builder()
+        .interface("no-such-name")
+        .build()
+        .expect("a client");
+    let error = block_on(nowhere.external_addr()).expect_err("there is no network");
+    assert_eq!(error, Error::NoGateway(NoGateway::NoRoute));
 }
 
 #[test]
