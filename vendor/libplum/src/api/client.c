@@ -35,7 +35,7 @@ _Static_assert((int)PLUM_ASK_EXTERNAL_ADDRESS == (int)PLUM_ASK_FOR_EXTERNAL &&
                    (int)PLUM_ASK_PROBE == (int)PLUM_ASK_FOR_PROBE,
                "asks are the engine's");
 
-enum { UNBORN_RETRY_MS = 1000 };
+enum { UNBORN_RETRY_MS = 200 };
 
 /* Process-wide, so that an id names one mapping for the life of the process. */
 static atomic_int last_id;

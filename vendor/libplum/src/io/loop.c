@@ -173,7 +173,9 @@ static void read_networks(plum_loop *loop)
     loop->read_once = true;
     loop->read_at = loop->now;
     loop->look_again = false;
-    if (plum_networks_read(&loop->networks))
+    bool changed = !loop->fed && plum_networks_read(&loop->networks);
+    /* In trouble they are told unasked as well: the engine may have had no memory for them. */
+    if (changed || loop->in_trouble)
         tell_networks(loop);
 }
 
@@ -219,13 +221,12 @@ void plum_loop_retry(plum_loop *loop, uint32_t ms)
  * needs them no oftener than it is rechecked. */
 static plum_time networks_due(const plum_loop *loop, const plum_engine_stats *stats)
 {
-    if (loop->fed)
-        return PLUM_NEVER;
-    if (!loop->read_once)
+    if (!loop->fed && !loop->read_once)
         return 0;
-    if (stats->handles == 0)
+    if (stats->handles == 0 || (loop->fed && !loop->in_trouble))
         return PLUM_NEVER;
-    bool searching = loop->look_again || !plum_networks_have_gateway(&loop->networks);
+    bool searching =
+        !loop->fed && (loop->look_again || !plum_networks_have_gateway(&loop->networks));
     uint32_t wait = searching          ? LOOK_FOR_GATEWAY_MS
                     : loop->in_trouble ? LOOK_IN_TROUBLE_MS
                                        : loop->recheck;
