@@ -38,7 +38,7 @@ impl Daemon {
         internal: &str,
         options: &DaemonOptions,
     ) -> Self {
-        let folder = std::env::temp_dir().join(format!("{}-daemon", host.name()));
+        let folder = Self::folder(host.name());
         fs::create_dir_all(&folder).expect("a folder for the daemon's configuration");
         let file = folder.join("miniupnpd.conf");
         fs::write(&file, configuration(external, internal, options.upnp))
@@ -76,6 +76,11 @@ impl Daemon {
         };
         daemon.wait_for_line("Listening for NAT-PMP", START);
         daemon
+    }
+
+    /// Where the daemon of a namespace keeps its configuration.
+    pub(crate) fn folder(namespace: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("{namespace}-daemon"))
     }
 
     /// Waits for a log line that contains `text`.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Once;
 
+use super::daemon::Daemon;
 use rustix::thread::{move_into_link_name_space, LinkNameSpaceType};
 
 /// A network namespace, removed on drop.
@@ -181,6 +182,8 @@ fn remove_leftovers() {
             }
         }
         remove(&name);
+        // Only a router has one.
+        let _ = std::fs::remove_dir_all(Daemon::folder(&name));
     }
 }
 
