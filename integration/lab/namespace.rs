@@ -7,8 +7,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Once;
 
-use super::daemon::Daemon;
 use rustix::thread::{move_into_link_name_space, LinkNameSpaceType};
+
+use super::daemon::Daemon;
 
 /// A network namespace, removed on drop.
 #[derive(Debug)]
