@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 
 # What the compiler itself calls, the memory and string functions that need no system, and the
 # sanitizers.
-allowed='^(mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|chr)|__(memcpy|memmove|memset)_chk'
+allowed='^(bcmp|mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|chr)|__(memcpy|memmove|memset)_chk'
 allowed=$allowed'|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__[ualt]san_.*|__ubsan_.*|__sanitizer_.*'
 allowed=$allowed'|__u?(div|mod)[dt]i3|__asan_.*|__tsan_.*|__llvm_.*|__gcov_.*)$'
 

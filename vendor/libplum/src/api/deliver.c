@@ -180,13 +180,12 @@ void plum_deliver_end_of_ask(plum_client_t *client, plum_ask_record *ask, int re
     free(ask);
 }
 
-static int ask_result(plum_client_t *client, const plum_ask_record *ask, plum_answer_kind kind,
-                      plum_why why)
+static int ask_result(plum_client_t *client, const plum_ask_record *ask, plum_answer_kind kind)
 {
     plum_mutex_lock(&client->lock);
     bool closing = client->closing;
     plum_mutex_unlock(&client->lock);
-    if (kind == PLUM_ANSWER_ERROR && (closing || why == PLUM_WHY_RESOURCES))
+    if (kind == PLUM_ANSWER_ERROR && closing)
         return PLUM_ERR_FAILED;
     return ask->answered ? PLUM_ERR_SUCCESS : PLUM_ERR_NOT_AVAIL;
 }
@@ -198,8 +197,7 @@ static void answer(plum_client_t *client, const plum_action *action)
         return;
     const plum_item *item = &action->u.answer.item;
     if (action->u.answer.what != PLUM_ANSWER_ITEM) {
-        plum_deliver_end_of_ask(client, ask,
-                                ask_result(client, ask, action->u.answer.what, item->why));
+        plum_deliver_end_of_ask(client, ask, ask_result(client, ask, action->u.answer.what));
         return;
     }
     plum_answer_t out;
