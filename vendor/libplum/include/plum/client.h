@@ -86,7 +86,8 @@ typedef struct {
 PLUM_EXPORT void plum_client_options_default(plum_client_options_t *options, size_t size);
 
 /* Starts a client with a thread of its own. INVALID: NULL, a size that is too small, a value out of
- * range, a gateway that is not a numeric address. FAILED: no thread, memory or randomness. */
+ * range, a gateway that is not a numeric unicast address, a gateway or an interface together with
+ * PLUM_CLIENT_FEED_NETWORKS. FAILED: no thread, descriptors, memory or randomness. */
 PLUM_EXPORT int plum_client_new(const plum_client_options_t *options, plum_client_t **client);
 
 /* Begins to close: everything is unmapped, each mapping gets its DESTROYED, then done(ctx) is

@@ -300,7 +300,7 @@ static plum_client_t *new_client(const plum_client_options_t *options, plum_loop
                                    .commands = take_commands,
                                    .action = plum_deliver_action,
                                    .deliver = plum_deliver_due,
-                                   .turn = keep_stats};
+                                   .stats = keep_stats};
     client->loop = plum_loop_new(config, &owner);
     if (client->loop == NULL) {
         free_all(client);

@@ -273,7 +273,7 @@ static void wait_and_receive(plum_loop *loop)
     loop->owner.turn(loop->owner.ctx, &stats);
 
     plum_time deadline = plum_time_min(plum_engine_deadline(loop->engine), loop->retry_at);
-    deadline = plum_time_min(deadline, networks_due(loop, &stats.engine));
+    deadline = plum_time_min(deadline, networks_due(loop, &stats));
     if (plum_udp_has_event(&loop->udp))
         deadline = 0; /* more than a turn's share: on with it, after a look at the rest */
     size_t count = plum_udp_items(&loop->udp, items, slots);
@@ -283,6 +283,14 @@ static void wait_and_receive(plum_loop *loop)
     for (size_t i = 0; i < count; i++)
         if (items[i].readable)
             receive(loop, slots[i]);
+}
+
+static void publish_stats(plum_loop *loop)
+{
+    plum_loop_stats stats = {
+        .wakeups = loop->wakeups, .heap = loop->heap.now, .heap_peak = loop->heap.peak};
+    plum_engine_read_stats(loop->engine, &stats.engine);
+    loop->owner.stats(loop->owner.ctx, &stats);
 }
 
 void plum_loop_run(plum_loop *loop)
@@ -297,6 +305,7 @@ void plum_loop_run(plum_loop *loop)
             plum_loop_feed(loop, NULL, 0); /* nothing is known yet, and that is known */
         give_feedback(loop);
         tick(loop);
+        publish_stats(loop); /* so that a callback finds them as new as its own news */
         loop->owner.deliver(loop->owner.ctx);
         if (loop->stopped)
             return;

@@ -24,8 +24,8 @@ typedef struct {
     void (*action)(void *ctx, const plum_action *action);
     /* Once a turn, after everything that is to be sent has been: time for callbacks. */
     void (*deliver)(void *ctx);
-    /* Before the loop waits. */
-    void (*turn)(void *ctx, const plum_loop_stats *stats);
+    /* Once a turn, right before `deliver`. */
+    void (*stats)(void *ctx, const plum_loop_stats *stats);
 } plum_loop_owner;
 
 typedef struct {

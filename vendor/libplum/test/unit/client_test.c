@@ -24,7 +24,7 @@ typedef struct {
     plum_mapping_info_t last;
 } seen_mapping;
 
-enum { SEEN_MAX = 512 };
+enum { SEEN_MAX = 1024 };
 static seen_mapping seen[SEEN_MAX];
 static int seen_count;
 static int done_calls;
@@ -645,6 +645,66 @@ static void hundreds_come_and_go(void)
         CHECK_EQ(of(ids[i])->destroyed, 1);
 }
 
+static void hold(void *ctx, int result, const plum_answer_t *item)
+{
+    (void)ctx;
+    (void)result;
+    (void)item;
+    monitor_enter(&m);
+    at_gate++;
+    pthread_cond_broadcast(&m.changed);
+    CHECK(MONITOR_WAIT(&m, SOON, !gate_closed));
+    monitor_leave(&m);
+}
+
+static void a_thousand_creates_are_one_wake_up(void)
+{
+    plum_client_options_t o = options();
+    forget();
+    o.gateway = NULL;
+    o.flags = PLUM_CLIENT_FEED_NETWORKS; /* and none is fed: nothing else wakes the loop */
+    plum_client_t *client = new_client(&o);
+    gate_closed = true;
+    at_gate = 0;
+    CHECK(plum_client_ask(client, PLUM_ASK_PROBE, hold, NULL) >= 1);
+    monitor_enter(&m);
+    CHECK(MONITOR_WAIT(&m, SOON, at_gate > 0));
+    monitor_leave(&m);
+    for (int i = 0; i < 1000; i++)
+        CHECK(map(client, (uint16_t)(10000 + i)) >= 0);
+    uint64_t before = stats_of(client).wakeups;
+    monitor_enter(&m);
+    gate_closed = false;
+    monitor_tell(&m);
+    /* An ask behind them in the queue tells when they are through. */
+    asked a = {0};
+    CHECK(plum_client_ask(client, PLUM_ASK_PROBE, on_answer, &a) >= 1);
+    CHECK(wait_end(&a));
+    plum_client_stats_t after = stats_of(client);
+    CHECK(after.wakeups - before <= 2); /* theirs, and the ask's */
+    CHECK_EQ(after.mappings, 1000);
+    stop(client);
+}
+
+static void statistics_are_as_new_as_the_news(int id, const plum_mapping_info_t *info)
+{
+    plum_client_stats_t s;
+    CHECK_EQ(plum_client_stats(inside_client, &s, sizeof s), PLUM_ERR_SUCCESS);
+    CHECK(s.received > 0 || info->state == PLUM_STATE_DESTROYED);
+    record(id, info);
+}
+
+static void statistics_inside_a_callback(void)
+{
+    inside_client = start();
+    plum_map_options_t o;
+    plum_map_options_default(&o, sizeof o);
+    o.internal_port = 8080;
+    int id = plum_client_map(inside_client, &o, statistics_are_as_new_as_the_news);
+    CHECK(WAIT_FOR(id, successes, 1));
+    stop(inside_client);
+}
+
 /* Junk without end on the client's own socket: commands, timers and the close still get through. */
 static void a_flood_starves_nobody(void)
 {
@@ -724,6 +784,8 @@ int main(void)
     RUN(local_addresses);
     RUN(a_hundred_idle_mappings_cost_little);
     RUN(hundreds_come_and_go);
+    RUN(a_thousand_creates_are_one_wake_up);
+    RUN(statistics_inside_a_callback);
     RUN(a_flood_starves_nobody);
     RUN(without_descriptors);
     responder_stop(router);
