@@ -83,13 +83,11 @@ impl Client {
         if let Some(address) = answers.iter().find_map(|answer| answer.external_addr) {
             return Ok(address);
         }
-        // Nobody told it. Why not is the other question's answer.
-        let report = self.probe().await?;
-        if let Some(address) = report.external_addr() {
-            return Ok(address);
+        if answers.is_empty() {
+            return Err(Error::NoGateway(NoGateway::NoRoute));
         }
-        let works = report.best().is_some();
-        let mut errors: Vec<Error> = report.answers.into_iter().filter_map(|a| a.error).collect();
+        let works = answers.iter().any(|answer| answer.error.is_none());
+        let mut errors: Vec<Error> = answers.into_iter().filter_map(|a| a.error).collect();
         let refusal = errors
             .iter()
             .position(|error| matches!(error, Error::Refused { .. }));

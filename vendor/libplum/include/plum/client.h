@@ -175,8 +175,9 @@ PLUM_EXPORT int plum_client_set_networks(plum_client_t *client, const plum_netwo
                                          size_t count);
 
 typedef enum {
-    PLUM_ASK_EXTERNAL_ADDRESS =
-        0, /* one item per protocol that tells one, best first; ends with NOT_AVAIL if none */
+    /* One item per protocol that was asked until one told the address; ends with NOT_AVAIL if none
+     * did. `reason` NONE without an address: it works, but only a mapping tells (PCP). */
+    PLUM_ASK_EXTERNAL_ADDRESS = 0,
     PLUM_ASK_PROBE = 1 /* one item per protocol: did it answer, how fast, with what */
 } plum_ask_t;
 

@@ -120,21 +120,18 @@ static void hear(plum_engine *e, plum_ask *a, plum_by by, plum_why why, int32_t 
     if (*heard)
         return;
     *heard = true;
-    if (a->what == PLUM_ASK_FOR_PROBE || external) {
-        plum_item *item = add_item(a, by);
-        item->why = why;
-        item->code = code;
-        item->rtt = rtt;
-        item->epoch = epoch;
-        if (external)
-            item->external = *external;
-    }
-    if (a->what == PLUM_ASK_FOR_EXTERNAL && external)
+    plum_item *item = add_item(a, by);
+    item->why = why;
+    item->code = code;
+    item->rtt = rtt;
+    item->epoch = epoch;
+    if (external)
+        item->external = *external;
+    bool wants_address = a->what == PLUM_ASK_FOR_EXTERNAL;
+    if (wants_address && external)
         end(e, a, false);
-    else if (a->pcp_heard && a->natpmp_heard)
-        end(e, a, a->count == 0);
-    else if (a->what == PLUM_ASK_FOR_EXTERNAL && a->natpmp_heard)
-        end(e, a, true); /* PCP has no question for it (only a mapping tells) */
+    else if ((a->pcp_heard && a->natpmp_heard) || (wants_address && a->natpmp_heard))
+        end(e, a, wants_address); /* PCP has no question for the address: only a mapping tells */
 }
 
 void plum_ask_heard(plum_engine *e, plum_gateway *gw, plum_by by, plum_why why, int32_t code,
@@ -158,13 +155,11 @@ void plum_ask_lost(plum_engine *e, plum_gateway *gw)
 
 void plum_ask_timer(plum_engine *e, plum_ask *a)
 {
-    if (a->what == PLUM_ASK_FOR_PROBE) {
-        if (!a->pcp_heard)
-            add_item(a, PLUM_BY_PCP)->why = PLUM_WHY_NO_ANSWER;
-        if (!a->natpmp_heard)
-            add_item(a, PLUM_BY_NATPMP)->why = PLUM_WHY_NO_ANSWER;
-    }
-    end(e, a, a->count == 0);
+    if (!a->pcp_heard)
+        add_item(a, PLUM_BY_PCP)->why = PLUM_WHY_NO_ANSWER;
+    if (!a->natpmp_heard)
+        add_item(a, PLUM_BY_NATPMP)->why = PLUM_WHY_NO_ANSWER;
+    end(e, a, a->what == PLUM_ASK_FOR_EXTERNAL);
 }
 
 static void free_ask(plum_engine *e, plum_ask *a)
@@ -177,8 +172,10 @@ static void free_ask(plum_engine *e, plum_ask *a)
 
 bool plum_ask_poll(plum_engine *e, plum_action *out)
 {
+    static const plum_item none;
     for (plum_link *l = e->asks.next; l != &e->asks; l = l->next) {
         plum_ask *a = PLUM_OBJECT(l, plum_ask, link);
+        out->u.answer.item = none;
         out->u.answer.request = a->request;
         if (a->told < a->count) {
             out->kind = PLUM_ACT_ANSWER;

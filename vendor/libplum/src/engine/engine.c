@@ -157,7 +157,7 @@ static int dispatch(plum_engine *e, const plum_event *ev)
     case PLUM_EV_OPENED:
         gw = plum_gateway_by_sock(e, ev->u.opened.sock);
         if (gw)
-            plum_gateway_opened(e, gw, &ev->u.opened.local);
+            plum_gateway_opened(e, gw, ev->u.opened.sock, &ev->u.opened.local);
         return PLUM_E_OK;
     case PLUM_EV_DATA:
         gw = plum_gateway_by_sock(e, ev->u.data.sock);
@@ -167,7 +167,7 @@ static int dispatch(plum_engine *e, const plum_event *ev)
     case PLUM_EV_FAIL:
         gw = plum_gateway_by_sock(e, ev->u.fail.sock);
         if (gw)
-            plum_gateway_fail(e, gw, ev->u.fail.what, ev->u.fail.dead);
+            plum_gateway_fail(e, gw, ev->u.fail.sock, ev->u.fail.what, ev->u.fail.dead);
         return PLUM_E_OK;
     case PLUM_EV_SNAPSHOT:
     case PLUM_EV_RESTORE:
@@ -191,11 +191,12 @@ plum_time plum_engine_deadline(const plum_engine *e)
 
 /* ---- actions ---- */
 
-static void open_action(const plum_gateway *gw, plum_action *out)
+static void open_action(const plum_gateway *gw, plum_sock sock, plum_open_kind what,
+                        plum_action *out)
 {
     out->kind = PLUM_ACT_OPEN;
-    out->u.open.sock = gw->sock;
-    out->u.open.what = PLUM_OPEN_UDP;
+    out->u.open.sock = sock;
+    out->u.open.what = what;
     out->u.open.network = gw->net.network;
     out->u.open.ifindex = gw->net.ifindex;
     out->u.open.local = gw->net.local;
@@ -208,7 +209,12 @@ static bool poll_open(plum_engine *e, plum_action *out)
         plum_gateway *gw = PLUM_OBJECT(l, plum_gateway, link);
         if (gw->open_due) {
             gw->open_due = false;
-            open_action(gw, out);
+            open_action(gw, gw->sock, PLUM_OPEN_UDP, out);
+            return true;
+        }
+        if (gw->ear_due) {
+            gw->ear_due = false;
+            open_action(gw, gw->ear, PLUM_OPEN_ANNOUNCE, out);
             return true;
         }
     }
@@ -272,11 +278,12 @@ static bool poll_send(plum_engine *e, plum_action *out)
 
 static bool close_one(plum_gateway *gw, plum_action *out)
 {
-    if (!gw->close_sock)
+    plum_sock *due = gw->close_sock ? &gw->close_sock : &gw->close_ear;
+    if (!*due)
         return false;
     out->kind = PLUM_ACT_CLOSE;
-    out->u.close.sock = gw->close_sock;
-    gw->close_sock = 0;
+    out->u.close.sock = *due;
+    *due = 0;
     return true;
 }
 

@@ -48,6 +48,22 @@ static plum_gateway *new_gateway(plum_engine *e, const plum_network_info *net)
     return gw;
 }
 
+/* Announcements (RFC 6886 section 3.2.1, RFC 6887 section 14.1.3) are heard while the gateway is of
+ * use. Not getting the port is no failure: rechecks find out as well, later. */
+static void open_ear(plum_engine *e, plum_gateway *gw)
+{
+    gw->ear = ++e->next_sock;
+    gw->ear_due = true;
+}
+
+static void close_ear(plum_gateway *gw)
+{
+    if (gw->ear && !gw->ear_due)
+        gw->close_ear = gw->ear;
+    gw->ear = 0;
+    gw->ear_due = false;
+}
+
 static void stop(plum_engine *e, plum_gateway *gw)
 {
     plum_discovery_stop(e, gw);
@@ -58,6 +74,7 @@ static void stop(plum_engine *e, plum_gateway *gw)
     plum_timer_clear(&e->timers, &gw->pace);
     gw->phase = PLUM_PHASE_IDLE;
     plum_gateway_close(e, gw);
+    close_ear(gw);
 }
 
 static void retire(plum_engine *e, plum_gateway *gw)
@@ -148,7 +165,7 @@ plum_gateway *plum_gateway_by_sock(plum_engine *e, plum_sock sock)
 {
     for (plum_link *l = e->gateways.next; l != &e->gateways; l = l->next) {
         plum_gateway *gw = PLUM_OBJECT(l, plum_gateway, link);
-        if (sock && gw->sock == sock && !gw->open_due)
+        if (sock && ((gw->sock == sock && !gw->open_due) || (gw->ear == sock && !gw->ear_due)))
             return gw;
     }
     return NULL;
@@ -165,9 +182,9 @@ void plum_gateway_close(plum_engine *e, plum_gateway *gw)
     plum_link_remove(&gw->external_tx.link);
 }
 
-void plum_gateway_opened(plum_engine *e, plum_gateway *gw, const plum_addr *local)
+void plum_gateway_opened(plum_engine *e, plum_gateway *gw, plum_sock sock, const plum_addr *local)
 {
-    if (gw->opened)
+    if (gw->opened || sock != gw->sock)
         return;
     gw->opened = true;
     gw->local = local->ip;
@@ -176,8 +193,14 @@ void plum_gateway_opened(plum_engine *e, plum_gateway *gw, const plum_addr *loca
     plum_gateway_kick(e, gw);
 }
 
-void plum_gateway_fail(plum_engine *e, plum_gateway *gw, plum_fail_kind what, bool dead)
+void plum_gateway_fail(plum_engine *e, plum_gateway *gw, plum_sock sock, plum_fail_kind what,
+                       bool dead)
 {
+    if (sock == gw->ear) {
+        if (dead)
+            close_ear(gw);
+        return;
+    }
     if (dead || what == PLUM_FAIL_NO_FDS || (!gw->opened && what != PLUM_FAIL_REFUSED)) {
         plum_log_gateway(e, 3, gw, "no socket");
         plum_gateway_close(e, gw);
@@ -195,8 +218,22 @@ void plum_gateway_fail(plum_engine *e, plum_gateway *gw, plum_fail_kind what, bo
     }
 }
 
+/* Anybody on the link can send one: it is a reason to ask, and nothing more. */
+static void on_announcement(plum_engine *e, plum_gateway *gw, const plum_event *ev)
+{
+    e->stats.received++;
+    if (plum_addr_equal(&ev->u.data.from, &gw->net.gateway) && ev->u.data.size >= 4)
+        plum_health_hint(e, gw);
+    else
+        e->stats.dropped++;
+}
+
 void plum_gateway_data(plum_engine *e, plum_gateway *gw, const plum_event *ev)
 {
+    if (ev->u.data.sock == gw->ear) {
+        on_announcement(e, gw, ev);
+        return;
+    }
     const uint8_t *bytes = ev->u.data.bytes;
     size_t size = ev->u.data.size;
     e->stats.received++;
@@ -236,6 +273,8 @@ void plum_gateway_kick(plum_engine *e, plum_gateway *gw)
             return; /* no socket was to be had: its retry comes */
         gw->sock = ++e->next_sock;
         gw->open_due = true;
+        if (!gw->ear)
+            open_ear(e, gw);
     }
     if (!gw->opened)
         return;

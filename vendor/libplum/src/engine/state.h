@@ -158,7 +158,9 @@ struct plum_gateway {
     plum_link link;
     plum_network_info net;
     plum_sock sock;
-    plum_sock close_sock; /* its CLOSE is due */
+    plum_sock close_sock;     /* its CLOSE is due */
+    plum_sock ear, close_ear; /* hears announcements; optional */
+    bool ear_due;
     bool open_due, opened, gone;
     bool reopened; /* after an ADDRESS_MISMATCH, once */
     plum_ip local;
@@ -327,9 +329,10 @@ void plum_gateway_networks(plum_engine *e, const plum_network_info *list, size_t
 plum_gateway *plum_gateway_by_sock(plum_engine *e, plum_sock sock);
 void plum_gateway_kick(plum_engine *e, plum_gateway *gw); /* do what can be done now */
 void plum_gateway_route(plum_engine *e, plum_gateway *gw, plum_wire *w);
-void plum_gateway_opened(plum_engine *e, plum_gateway *gw, const plum_addr *local);
+void plum_gateway_opened(plum_engine *e, plum_gateway *gw, plum_sock sock, const plum_addr *local);
 void plum_gateway_data(plum_engine *e, plum_gateway *gw, const plum_event *ev);
-void plum_gateway_fail(plum_engine *e, plum_gateway *gw, plum_fail_kind what, bool dead);
+void plum_gateway_fail(plum_engine *e, plum_gateway *gw, plum_sock sock, plum_fail_kind what,
+                       bool dead);
 void plum_gateway_close(plum_engine *e, plum_gateway *gw);
 void plum_gateway_free(plum_engine *e, plum_gateway *gw);
 bool plum_gateway_has_asks(const plum_engine *e, const plum_gateway *gw);

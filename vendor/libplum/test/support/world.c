@@ -322,13 +322,20 @@ static void news(world *w, const plum_action *a)
     w->news[id].destroyed += n.state == PLUM_IS_DESTROYED;
 }
 
-static void perform(world *w, const plum_action *a, plum_sock *opened)
+static void perform(world *w, const plum_action *a, plum_sock *opened, plum_sock *failed)
 {
     mix(w, &a->kind, sizeof a->kind);
     CHECK(!w->stopped || a->kind != PLUM_ACT_SEND);
     switch (a->kind) {
     case PLUM_ACT_OPEN:
         w->opens++;
+        if (a->u.open.what == PLUM_OPEN_ANNOUNCE) {
+            CHECK_EQ(w->ear, 0);
+            w->ear = a->u.open.sock;
+            if (w->deaf)
+                *failed = w->ear;
+            return;
+        }
         for (size_t i = 0; i < 8; i++)
             if (!w->open[i]) {
                 w->open[i] = *opened = a->u.open.sock;
@@ -343,8 +350,10 @@ static void perform(world *w, const plum_action *a, plum_sock *opened)
         fly(w, true, w->now + w->gw.delay, a->u.send.sock, a->u.send.bytes, a->u.send.size);
         break;
     case PLUM_ACT_CLOSE:
-        CHECK(is_open(w, a->u.close.sock));
+        CHECK(is_open(w, a->u.close.sock) || w->ear == a->u.close.sock);
         w->closes++;
+        if (w->ear == a->u.close.sock)
+            w->ear = 0;
         for (size_t i = 0; i < 8; i++)
             if (w->open[i] == a->u.close.sock)
                 w->open[i] = 0;
@@ -379,11 +388,18 @@ int world_event(world *w, const plum_event *ev)
 {
     int result = plum_engine_handle(w->engine, w->now, ev);
     plum_action a;
-    plum_sock opened = 0;
+    plum_sock opened = 0, failed = 0;
     w->wakeups++;
     while (plum_engine_poll(w->engine, &a))
-        perform(w, &a, &opened);
+        perform(w, &a, &opened, &failed);
     CHECK(plum_engine_deadline(w->engine) > w->now);
+    if (failed) {
+        plum_event fail = {.kind = PLUM_EV_FAIL};
+        fail.u.fail.sock = failed;
+        fail.u.fail.what = PLUM_FAIL_DENIED;
+        fail.u.fail.dead = true;
+        world_event(w, &fail);
+    }
     if (opened) {
         plum_event done = {.kind = PLUM_EV_OPENED};
         done.u.opened.sock = opened;
@@ -504,6 +520,18 @@ void world_inject(world *w, const uint8_t *bytes, size_t size)
         return;
     }
     check_fail(__FILE__, __LINE__, "no socket is open");
+}
+
+void world_announce(world *w, const uint8_t *bytes, size_t size, const plum_addr *from)
+{
+    plum_event ev = {.kind = PLUM_EV_DATA};
+    REQUIRE(w->ear != 0);
+    ev.u.data.sock = w->ear;
+    ev.u.data.from = *from;
+    ev.u.data.bytes = bytes;
+    ev.u.data.size = size;
+    ev.u.data.flags = PLUM_DATA_MULTICAST;
+    world_event(w, &ev);
 }
 
 void world_restart(world *w, bool keep)

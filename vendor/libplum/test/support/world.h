@@ -77,7 +77,8 @@ typedef struct {
     bool connected;
     world_packet flight[WORLD_PACKETS];
     uint64_t order;
-    plum_sock open[8];
+    plum_sock open[8], ear;
+    bool deaf; /* port 5350 is not to be had */
     unsigned opens, closes, sends, wakeups;
     plum_time icmp_at;
     plum_sock icmp_sock;
@@ -108,7 +109,9 @@ int world_ask(world *w, uint32_t request, plum_ask_what what);
 
 void world_run(world *w, plum_time ms); /* lets time pass */
 void world_inject(world *w, const uint8_t *bytes,
-                  size_t size);          /* an answer out of nowhere, from the gateway */
+                  size_t size); /* an answer out of nowhere, from the gateway */
+/* What comes to 224.0.0.1:5350. */
+void world_announce(world *w, const uint8_t *bytes, size_t size, const plum_addr *from);
 void world_restart(world *w, bool keep); /* the gateway's daemon */
 bool world_is(const world *w, uint32_t id, plum_is state);
 unsigned world_rules(const world *w);

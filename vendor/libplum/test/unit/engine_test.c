@@ -46,8 +46,8 @@ static void a_first_mapping_is_two_datagrams(void)
     CHECK(world_is(&w, 1, PLUM_IS_DESTROYED));
     CHECK_EQ(world_rules(&w), 0);
     CHECK_EQ(w.gw.pcp_deletes, 1);
-    CHECK_EQ(w.opens, 1);
-    CHECK_EQ(w.closes, 1); /* nobody needs the socket any more */
+    CHECK_EQ(w.opens, 2);  /* one to ask with, one that hears announcements */
+    CHECK_EQ(w.closes, 2); /* nobody needs them any more */
     end_world();
 }
 
@@ -537,7 +537,7 @@ static void an_address_mismatch_is_looked_at_once_more(void)
     world_create(&w, 1, PLUM_TCP, 8080);
     world_run(&w, 1000);
     expect_success(1, PLUM_BY_PCP, 8080);
-    CHECK_EQ(w.opens, 2);
+    CHECK_EQ(w.opens, 3); /* a new socket beside the first and the one for announcements */
     end_world();
 }
 
@@ -856,6 +856,81 @@ static void an_announce_is_verified_and_not_believed(void)
     end_world();
 }
 
+/* The group's port: everybody hears it, anybody can send to it. */
+static void announcements_to_all_are_hints(void)
+{
+    static const uint8_t pcp_announce[24] = {2, 0x80};
+    static const uint8_t natpmp_announce[12] = {0, 128, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9};
+    for (int pcp = 0; pcp < 2; pcp++) {
+        world_init(&w, NULL);
+        w.gw.pcp = pcp;
+        world_connect(&w);
+        world_create(&w, 1, PLUM_TCP, 8080);
+        world_run(&w, 5000);
+        plum_addr stranger = w.net.gateway;
+        stranger.ip.bytes[3] = 66;
+        unsigned before = w.gw.requests;
+        world_announce(&w, pcp_announce, sizeof pcp_announce, &stranger);
+        world_announce(&w, pcp_announce, 3, &w.net.gateway);
+        world_run(&w, 1000);
+        CHECK_EQ(w.gw.requests, before);
+        world_restart(&w, false);
+        w.gw.external[3] = 9;
+        world_run(&w, 1000);
+        for (int i = 0; i < 20; i++)
+            world_announce(&w, pcp ? pcp_announce : natpmp_announce, pcp ? 24 : 12, &w.net.gateway);
+        world_run(&w, 500);
+        CHECK(w.gw.requests <= before + 4); /* one question, and what its answer asks for */
+        CHECK_EQ(w.news[1].last.external.ip.bytes[3],
+                 9); /* the gateway's own word, not the announcement's */
+        CHECK_EQ(world_rules(&w), 1);
+        end_world();
+    }
+}
+
+static void restart_jitter_is_waited_once(void)
+{
+    static const uint8_t announce[24] = {2, 0x80};
+    plum_engine_config c = world_config();
+    c.restart_jitter = 5000;
+    plum_time least = PLUM_NEVER, most = 0;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        world_init(&w, &c);
+        plum_engine_free(w.engine);
+        w.heap.rng.state = seed;
+        plum_hooks hooks = check_heap_hooks(&w.heap);
+        w.engine = plum_engine_new(&c, &hooks, w.now);
+        world_connect(&w);
+        world_create(&w, 1, PLUM_TCP, 8080);
+        world_run(&w, 30000);
+        world_restart(&w, false);
+        world_run(&w, 100);
+        world_announce(&w, announce, sizeof announce, &w.net.gateway);
+        plum_time start = w.now;
+        world_run(&w, 5100);
+        CHECK_EQ(w.news[1].count, 2);
+        plum_time waited = w.news[1].last.at - start;
+        least = plum_time_min(least, waited);
+        most = plum_time_max(most, waited);
+        end_world();
+    }
+    CHECK(least < 1500 && most > 3500 && most <= 5010);
+}
+
+static void without_port_5350_rechecks_do(void)
+{
+    world_init(&w, NULL);
+    w.deaf = true;
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 1000);
+    expect_success(1, PLUM_BY_PCP, 8080);
+    world_restart(&w, false);
+    world_run(&w, 301 * PLUM_SECONDS);
+    CHECK_EQ(w.news[1].count, 2);
+    end_world();
+}
+
 /* ---- questions ---- */
 
 static void a_probe_tells_of_each_protocol(void)
@@ -867,7 +942,7 @@ static void a_probe_tells_of_each_protocol(void)
     CHECK_EQ(w.answers, 2);
     CHECK_EQ(w.answer_ends, 1);
     CHECK_EQ(w.gw.pcp_maps + w.gw.natpmp_maps, 0); /* nothing is written */
-    CHECK_EQ(w.closes, 1);
+    CHECK_EQ(w.closes, 2);
     end_world();
 
     world_init(&w, NULL);
@@ -896,8 +971,10 @@ static void the_external_address_is_asked_of_natpmp_or_a_mapping(void)
     world_connect(&w);
     world_ask(&w, 1, PLUM_ASK_FOR_EXTERNAL);
     world_run(&w, 100);
-    CHECK_EQ(w.answers, 1);
-    CHECK_EQ(w.item[0].external.bytes[0], 1);
+    CHECK_EQ(w.answers, 2);
+    CHECK_EQ(w.item[0].external.family, 0); /* PCP works, and has no question for it */
+    CHECK_EQ(w.item[1].external.bytes[0], 1);
+    CHECK_EQ(w.answer_ends, 1);
     w.gw.natpmp = false;
     world_ask(&w, 2, PLUM_ASK_FOR_EXTERNAL);
     world_run(&w, 3000);
@@ -905,7 +982,8 @@ static void the_external_address_is_asked_of_natpmp_or_a_mapping(void)
     world_create(&w, 1, PLUM_TCP, 8080);
     world_run(&w, 100);
     world_ask(&w, 3, PLUM_ASK_FOR_EXTERNAL);
-    CHECK_EQ(w.answers, 2);
+    CHECK_EQ(w.answers, 5);
+    CHECK_EQ(w.item[4 % 4].external.bytes[0], 1);
     end_world();
 
     world_init(&w, NULL);
@@ -1019,6 +1097,9 @@ int main(void)
     RUN(an_answer_from_elsewhere_is_dropped);
     RUN(a_mapping_update_is_adopted);
     RUN(an_announce_is_verified_and_not_believed);
+    RUN(announcements_to_all_are_hints);
+    RUN(restart_jitter_is_waited_once);
+    RUN(without_port_5350_rechecks_do);
     RUN(a_probe_tells_of_each_protocol);
     RUN(the_external_address_is_asked_of_natpmp_or_a_mapping);
     RUN(events_that_break_the_contract);
