@@ -46,7 +46,12 @@ static void announce(int family, uint32_t ifindex)
     const struct sockaddr *to =
         family == AF_INET6 ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
     socklen_t size = family == AF_INET6 ? sizeof v6 : sizeof v4;
-    REQUIRE(sendto(fd, "news", 4, 0, to, size) == 4);
+    /* A link that has just come up has no route until the kernel's own worker has seen it. */
+    const plum_time end = plum_platform_now() + 5000;
+    ssize_t sent = -1;
+    while (sent != 4 && plum_platform_now() < end)
+        sent = sendto(fd, "news", 4, 0, to, size);
+    REQUIRE(sent == 4);
     close(fd);
 }
 
