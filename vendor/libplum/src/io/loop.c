@@ -269,6 +269,7 @@ static void wait_and_receive(plum_loop *loop)
     plum_udp_slot *slots[PLUM_UDP_MAX];
     plum_engine_stats stats;
     plum_engine_read_stats(loop->engine, &stats);
+
     plum_time deadline = plum_time_min(plum_engine_deadline(loop->engine), loop->retry_at);
     deadline = plum_time_min(deadline, networks_due(loop, &stats));
     if (plum_udp_has_event(&loop->udp))
