@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -12,8 +14,8 @@ use crate::packet::Op;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Neither PCP nor NAT-PMP.
-    #[error("neither PCP nor NAT-PMP is on: a gateway that speaks nothing has no port; close it instead")]
+    /// Neither PCP nor NAT-PMP nor UPnP.
+    #[error("neither PCP nor NAT-PMP nor UPnP is on: a gateway that speaks nothing has no port; close it instead")]
     NoProtocol,
     /// NAT-PMP has no IPv6 form (RFC 6886 §3).
     #[error("NAT-PMP is for IPv4 alone, and {0} is not an IPv4 address")]
@@ -51,8 +53,89 @@ pub enum ConfigError {
     #[error("the packet log needs room for at least one packet")]
     LogCapacity,
     /// No quirk is called so.
-    #[error("no quirk of PCP or NAT-PMP is called `{0}`")]
+    #[error("no quirk is called `{0}`")]
     UnknownQuirk(String),
+    /// The shortest delay is longer than the longest.
+    #[error("a search answer cannot wait from {:?} to {:?}", .0.start(), .0.end())]
+    SsdpDelay(RangeInclusive<Duration>),
+    /// A server that takes no connection.
+    #[error("max_connections is 0: turn UPnP off instead")]
+    NoConnections,
+    /// 0 is no error.
+    #[error("{0} is no UPnP error code")]
+    UpnpError(u16),
+    /// A header, or a host in a URL, cannot carry this.
+    #[error("{0:?} cannot stand in a header field or URL")]
+    HeaderValue(String),
+    /// An answer ends in one way.
+    #[error("an answer over HTTP cannot be `{0}` and `{1}` at once")]
+    HttpStyles(&'static str, &'static str),
+    /// Permanent and a week long.
+    #[error("a gateway that grants permanent leases alone cannot grant a week for lease 0")]
+    PermanentWeek,
+    /// LOCATION and URLs must name an address.
+    #[error(
+        "UPnP names its own address in its documents, and {0} is none that a client can reach"
+    )]
+    UpnpNeedsAddress(SocketAddr),
+    /// A costume without UPnP.
+    #[error("the documents of a captured router are worn over UPnP, and UPnP is off")]
+    CostumeWithoutUpnp,
+    /// A folder of a captured router is of no use.
+    #[error(transparent)]
+    Costume(#[from] CostumeError),
+}
+
+/// Why a folder of a captured router cannot be worn.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CostumeError {
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// `about.json` is no JSON.
+    #[error("about.json: {0}")]
+    About(String),
+    /// `location` in `about.json` is no `http` URL.
+    #[error("about.json: the location {0:?} is no http URL")]
+    Location(String),
+    /// `desc.xml` does not describe a gateway.
+    #[error("desc.xml: {0}")]
+    Description(String),
+}
+
+impl PartialEq for CostumeError {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Read { path, source }, Self::Read { path: p, source: s }) => {
+                path == p && source.kind() == s.kind()
+            }
+            (Self::About(a), Self::About(b))
+            | (Self::Location(a), Self::Location(b))
+            | (Self::Description(a), Self::Description(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Clone for CostumeError {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Read { path, source } => Self::Read {
+                path: path.clone(),
+                source: source.kind().into(),
+            },
+            Self::About(text) => Self::About(text.clone()),
+            Self::Location(text) => Self::Location(text.clone()),
+            Self::Description(text) => Self::Description(text.clone()),
+        }
+    }
 }
 
 /// Why a gateway did not start.

@@ -19,7 +19,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway to be: PCP and NAT-PMP on 127.0.0.1, any free port, until told otherwise.
+    /// A gateway to be: PCP, NAT-PMP and UPnP on 127.0.0.1, any free ports, until told otherwise.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -31,6 +31,23 @@ impl Gateway {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.server.shared().addr()
+    }
+
+    /// Where searches of SSDP can be sent, by unicast; `None` without UPnP.
+    pub fn ssdp_addr(&self) -> Option<SocketAddr> {
+        self.server.shared().ssdp_addr()
+    }
+
+    /// Where the description is served; `None` without UPnP. With [`crate::model::upnp::Upnp`]'s
+    /// `moving_port` it is another one after each restart.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.server.shared().http_addrs().first().copied()
+    }
+
+    /// The URL of the description, as LOCATION names it unless a quirk has it otherwise.
+    pub fn description_url(&self) -> Option<String> {
+        let path = self.with(|model, _| model.description_path());
+        Some(format!("http://{}{path}", self.http_addr()?))
     }
 
     /// The time of the model: since the gateway started.
@@ -92,29 +109,30 @@ impl Gateway {
         })
     }
 
-    /// Restarts the daemon. A closed port is opened again.
+    /// Restarts the daemon. Its connections end, and closed ports are opened again.
     ///
     /// # Errors
     ///
-    /// When the port was closed and the system does not give it back.
+    /// When a port was closed and the system does not give it back.
     pub fn restart(&self, restart: Restart) -> io::Result<()> {
         self.server
             .shared()
-            .open(|model, now| model.restart(now, restart))
+            .open(true, |model, now| model.restart(now, restart))
     }
 
-    /// Closes the port: clients see an ICMP port unreachable. When this returns, it is closed.
+    /// Closes all ports: clients see an ICMP port unreachable, or their connections refused. When
+    /// this returns, they are closed.
     pub fn close_port(&self) {
         self.server.shared().close();
     }
 
-    /// Opens the port again, as if nothing had been.
+    /// Opens the ports again, as if nothing had been.
     ///
     /// # Errors
     ///
     /// When the system does not give it back.
     pub fn open_port(&self) -> io::Result<()> {
-        self.server.shared().open(Model::open)
+        self.server.shared().open(false, Model::open)
     }
 
     /// Keeps silent from now on: requests are logged, and nothing is done.

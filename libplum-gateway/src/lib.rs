@@ -46,13 +46,15 @@ mod builder;
 mod error;
 mod gateway;
 mod log;
+mod message;
 pub mod model;
 mod packet;
 mod server;
 
 pub use crate::builder::Builder;
-pub use crate::error::{ConfigError, StartError};
+pub use crate::error::{ConfigError, CostumeError, StartError};
 pub use crate::gateway::{Gateway, LogReader};
 pub use crate::log::{Direction, Dropped, Entry, Fate, Log};
+pub use crate::message::{HttpMessage, Soap};
 pub use crate::model::{Knobs, Nonce, Odds, Quirk, Restart, Rule, TableModel, Transport, Writer};
 pub use crate::packet::{MapFields, NatPmpPacket, Op, Packet, PcpPacket};

@@ -53,6 +53,8 @@ pub enum Dropped {
     Response,
     /// A version that this gateway drops without a word (`drops-v2`).
     Version,
+    /// A search for what is not here or of a wrong form (UDA 1.0 §1.2.3), or a protocol that is off.
+    NotForUs,
 }
 
 /// One packet in the log.
@@ -76,9 +78,9 @@ pub struct Entry {
     op: Op,
     /// The packet, decoded.
     pub packet: Packet,
-    /// The packet, raw; at most [`Entry::RAW`] bytes of it.
+    /// The packet, raw; at most [`Entry::RAW`] bytes of it. Of what goes over HTTP, the body.
     pub raw: Vec<u8>,
-    /// How long the packet really was, in bytes.
+    /// How long the packet, or the body, really was, in bytes.
     pub length: usize,
 }
 
@@ -170,6 +172,21 @@ impl Log {
         bytes: &[u8],
     ) -> u64 {
         let packet = Packet::decode(&bytes[..bytes.len().min(Entry::RAW)]);
+        self.record_as(at, direction, peer, fate, packet.op(), packet, bytes)
+    }
+
+    /// The same for what has been taken apart already.
+    #[allow(clippy::too_many_arguments)] // an entry has so many parts
+    pub(crate) fn record_as(
+        &mut self,
+        at: Duration,
+        direction: Direction,
+        peer: SocketAddr,
+        fate: Fate,
+        op: Op,
+        packet: Packet,
+        bytes: &[u8],
+    ) -> u64 {
         self.push(Entry {
             number: 0,
             at,
@@ -178,7 +195,7 @@ impl Log {
             fate,
             request: None,
             wrong_source: false,
-            op: packet.op(),
+            op,
             packet,
             raw: bytes[..bytes.len().min(Entry::RAW)].to_vec(),
             length: bytes.len(),

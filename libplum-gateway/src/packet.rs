@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+pub(crate) use crate::message::{HttpMessage, Soap};
 use crate::model::wire::Reader;
 use crate::model::Nonce;
 
@@ -23,8 +24,62 @@ pub enum Op {
     NatPmpMap,
     /// NAT-PMP opcode 1 or 2 with lifetime 0: delete (RFC 6886 §3.4).
     NatPmpDelete,
+    /// An SSDP search (UDA 1.0 §1.2).
+    SsdpSearch,
+    /// An SSDP announcement (UDA 1.0 §1.1).
+    SsdpNotify,
+    /// A document asked for over HTTP.
+    HttpGet,
+    /// SUBSCRIBE or UNSUBSCRIBE (UDA 1.0 §4.1).
+    Subscription,
+    /// The action of this name, of WANIPConnection or WANPPPConnection.
+    AddPortMapping,
+    /// The action of this name (WANIPConnection:2).
+    AddAnyPortMapping,
+    /// The action of this name.
+    DeletePortMapping,
+    /// The action of this name (WANIPConnection:2).
+    DeletePortMappingRange,
+    /// The action of this name.
+    GetSpecificPortMappingEntry,
+    /// The action of this name.
+    GetGenericPortMappingEntry,
+    /// The action of this name (WANIPConnection:2).
+    GetListOfPortMappings,
+    /// The action of this name.
+    GetExternalIpAddress,
+    /// The action of this name.
+    GetStatusInfo,
+    /// The action of this name (WANIPv6FirewallControl:1).
+    AddPinhole,
+    /// The action of this name (WANIPv6FirewallControl:1).
+    UpdatePinhole,
+    /// The action of this name (WANIPv6FirewallControl:1).
+    DeletePinhole,
+    /// Any other action.
+    OtherAction,
     /// Anything else.
     Other,
+}
+
+impl Op {
+    pub(crate) fn of_action(name: &str) -> Self {
+        match name {
+            "AddPortMapping" => Op::AddPortMapping,
+            "AddAnyPortMapping" => Op::AddAnyPortMapping,
+            "DeletePortMapping" => Op::DeletePortMapping,
+            "DeletePortMappingRange" => Op::DeletePortMappingRange,
+            "GetSpecificPortMappingEntry" => Op::GetSpecificPortMappingEntry,
+            "GetGenericPortMappingEntry" => Op::GetGenericPortMappingEntry,
+            "GetListOfPortMappings" => Op::GetListOfPortMappings,
+            "GetExternalIPAddress" => Op::GetExternalIpAddress,
+            "GetStatusInfo" => Op::GetStatusInfo,
+            "AddPinhole" => Op::AddPinhole,
+            "UpdatePinhole" => Op::UpdatePinhole,
+            "DeletePinhole" => Op::DeletePinhole,
+            _ => Op::OtherAction,
+        }
+    }
 }
 
 /// A decoded packet.
@@ -35,6 +90,10 @@ pub enum Packet {
     Pcp(PcpPacket),
     /// Version 0.
     NatPmp(NatPmpPacket),
+    /// A datagram of SSDP.
+    Ssdp(HttpMessage),
+    /// A request or answer over HTTP.
+    Http(HttpMessage),
     /// Another version, or too short to say.
     Unknown,
 }
@@ -131,6 +190,17 @@ impl Packet {
                 (1 | 2, Some(_)) => Op::NatPmpMap,
                 _ => Op::Other,
             },
+            Packet::Ssdp(m) => match m.method() {
+                Some("M-SEARCH") => Op::SsdpSearch,
+                Some("NOTIFY") => Op::SsdpNotify,
+                _ => Op::Other,
+            },
+            Packet::Http(m) => match (&m.soap, m.method()) {
+                (Some(soap), _) => Op::of_action(&soap.action),
+                (None, Some("GET" | "HEAD")) => Op::HttpGet,
+                (None, Some("SUBSCRIBE" | "UNSUBSCRIBE")) => Op::Subscription,
+                _ => Op::Other,
+            },
             Packet::Unknown => Op::Other,
         }
     }
@@ -143,12 +213,33 @@ impl Packet {
         }
     }
 
-    /// The result code of an answer of either protocol.
+    /// The message of SSDP or HTTP, if it is one.
+    pub fn http(&self) -> Option<&HttpMessage> {
+        match self {
+            Packet::Ssdp(m) | Packet::Http(m) => Some(m),
+            _ => None,
+        }
+    }
+
+    /// The control message of UPnP, if it is one.
+    pub fn soap(&self) -> Option<&Soap> {
+        self.http()?.soap.as_ref()
+    }
+
+    /// The result code of an answer, whatever its protocol. For UPnP: 0, the error code, or where
+    /// there is none the HTTP status.
     pub fn result(&self) -> Option<u16> {
         match self {
             Packet::Pcp(p) => p.result.map(u16::from),
             Packet::NatPmp(p) => p.result,
-            Packet::Unknown => None,
+            // 0 for a success, the UPnP error of a failure, else the status.
+            Packet::Http(m) => match (&m.soap, m.status()) {
+                (_, None) => None,
+                (Some(soap), _) => Some(soap.error.unwrap_or(0)),
+                (None, Some(200)) => Some(0),
+                (None, status) => status,
+            },
+            Packet::Ssdp(_) | Packet::Unknown => None,
         }
     }
 
@@ -157,7 +248,7 @@ impl Packet {
         match self {
             Packet::Pcp(p) => p.epoch,
             Packet::NatPmp(p) => p.epoch,
-            Packet::Unknown => None,
+            Packet::Ssdp(_) | Packet::Http(_) | Packet::Unknown => None,
         }
     }
 }

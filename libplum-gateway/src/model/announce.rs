@@ -39,11 +39,12 @@ const UPDATE_AFTER: [Duration; 3] = [
 ];
 
 /// An announcement made on command. By default: one packet of each protocol that is on, to the
-/// addresses that all announcements go to, with the epoch as it is.
+/// addresses that all announcements go to, with the epoch as it is; nothing of SSDP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Announcement {
     pcp: bool,
     nat_pmp: bool,
+    ssdp: Option<bool>,
     to: Option<SocketAddr>,
     epoch: Option<u32>,
 }
@@ -53,6 +54,7 @@ impl Default for Announcement {
         Self {
             pcp: true,
             nat_pmp: true,
+            ssdp: None,
             to: None,
             epoch: None,
         }
@@ -73,6 +75,24 @@ impl Announcement {
         Self {
             pcp: false,
             ..Self::default()
+        }
+    }
+
+    /// SSDP's `ssdp:alive` for all that the device is, alone.
+    pub fn ssdp_alive() -> Self {
+        Self {
+            pcp: false,
+            nat_pmp: false,
+            ssdp: Some(true),
+            ..Self::default()
+        }
+    }
+
+    /// SSDP's `ssdp:byebye` for all that the device is, alone.
+    pub fn ssdp_byebye() -> Self {
+        Self {
+            ssdp: Some(false),
+            ..Self::ssdp_alive()
         }
     }
 
@@ -119,6 +139,9 @@ pub(crate) struct Beacon {
 enum What {
     Pcp,
     NatPmp,
+    Ssdp {
+        alive: bool,
+    },
     Update {
         key: Key,
         decided: Duration,
@@ -132,6 +155,14 @@ impl Beacon {
             what: What::Pcp,
             to: None,
             epoch,
+        }
+    }
+
+    pub(crate) fn ssdp(alive: bool) -> Self {
+        Self {
+            what: What::Ssdp { alive },
+            to: None,
+            epoch: None,
         }
     }
 
@@ -151,9 +182,19 @@ impl Model {
         let Announcement {
             pcp,
             nat_pmp,
+            ssdp,
             to,
             epoch,
         } = announcement;
+        if let Some(alive) = ssdp {
+            self.beacon(
+                now,
+                Beacon {
+                    to,
+                    ..Beacon::ssdp(alive)
+                },
+            );
+        }
         if nat_pmp {
             self.beacon(
                 now,
@@ -272,6 +313,10 @@ impl Model {
         if !self.open {
             return;
         }
+        if let What::Ssdp { alive } = beacon.what {
+            self.shine_ssdp(at, alive, beacon.to);
+            return;
+        }
         let epoch = beacon.epoch.unwrap_or_else(|| self.epoch(at));
         let (bytes, to) = match beacon.what {
             What::Pcp if self.knobs.pcp => (pcp::announcement(epoch), self.audience(beacon)),
@@ -280,7 +325,7 @@ impl Model {
                 to.retain(SocketAddr::is_ipv4);
                 (self.nat_pmp_address(epoch), to)
             }
-            What::Pcp | What::NatPmp => return,
+            What::Pcp | What::NatPmp | What::Ssdp { .. } => return,
             What::Update {
                 key,
                 decided,
@@ -299,6 +344,18 @@ impl Model {
         };
         for to in to {
             self.dispatch(at, to, bytes.clone(), None);
+        }
+    }
+
+    fn shine_ssdp(&mut self, at: Duration, alive: bool, to: Option<SocketAddr>) {
+        if !self.knobs.upnp.on {
+            return;
+        }
+        let audience = to.map_or_else(|| self.notify_to.clone(), |to| vec![to]);
+        for to in audience {
+            for bytes in self.notifications(alive, to) {
+                self.dispatch_ssdp(at, to, bytes, None);
+            }
         }
     }
 

@@ -131,7 +131,8 @@ impl Forced {
         let fits = match op {
             Op::PcpAnnounce | Op::PcpMap | Op::PcpDelete | Op::PcpPeer => self.code <= 255,
             Op::NatPmpAddress | Op::NatPmpMap | Op::NatPmpDelete => true,
-            Op::Other => false,
+            Op::SsdpSearch | Op::SsdpNotify | Op::HttpGet | Op::Subscription | Op::Other => false,
+            _ => true, // the actions of UPnP
         };
         if self.code == 0 || !fits {
             return Err(ConfigError::Forced {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::upnp::{Call, HttpRequest, StreamId};
 use super::Model;
 use crate::log::{Dropped, Fate};
 use crate::packet::Op;
@@ -11,9 +12,21 @@ use crate::packet::Op;
 pub(super) struct Request {
     pub(super) number: u64,
     pub(super) arrived: Duration,
-    pub(super) from: SocketAddr,
     pub(super) op: Op,
-    pub(super) bytes: Vec<u8>,
+    pub(super) what: What,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    Datagram {
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Http {
+        stream: StreamId,
+        request: HttpRequest,
+        call: Option<Call>,
+    },
 }
 
 /// What the daemon has to say to a request.
@@ -29,7 +42,10 @@ impl Model {
         }
         if let Some(request) = self.waiting.front() {
             let begin = request.arrived.max(self.busy_until);
-            let time = self.knobs.service.time(request.op, self.table.len());
+            let mut time = self.knobs.service.time(request.op, self.table.len());
+            if matches!(request.what, What::Http { .. }) {
+                time = time.saturating_add(self.knobs.upnp.http_service);
+            }
             self.done_at = Some(begin.saturating_add(time));
         }
     }
@@ -40,13 +56,31 @@ impl Model {
         let Some(request) = self.waiting.pop_front() else {
             return;
         };
-        match self.serve(at, request.from, &request.bytes) {
-            Reply::Answer(bytes) => {
-                self.log.set_fate(request.number, Fate::Answered);
-                self.dispatch(at, request.from, bytes, Some((request.number, request.op)));
-            }
-            Reply::Drop(why) => self.log.set_fate(request.number, Fate::Dropped(why)),
+        let (number, op) = (request.number, request.op);
+        match request.what {
+            What::Datagram { from, bytes } => match self.serve(at, from, &bytes) {
+                Reply::Answer(bytes) => {
+                    self.log.set_fate(number, Fate::Answered);
+                    self.dispatch(at, from, bytes, Some((number, op)));
+                }
+                Reply::Drop(why) => self.log.set_fate(number, Fate::Dropped(why)),
+            },
+            What::Http {
+                stream,
+                request,
+                call,
+            } => self.finish_http(at, (number, op), stream, &request, call.as_ref()),
         }
+    }
+
+    /// The request takes its place in the daemon's queue.
+    pub(super) fn wait_for_service(&mut self, number: u64, now: Duration, op: Op, what: What) {
+        self.waiting.push_back(Request {
+            number,
+            arrived: now,
+            op,
+            what,
+        });
     }
 
     /// The one place where the version is read (RFC 6887 §8.2, §9 and Appendix A; RFC 6886 §3.5).
@@ -62,7 +96,8 @@ impl Model {
             0 if self.knobs.nat_pmp && from.is_ipv4() => self.nat_pmp(at, from, bytes),
             2 if self.knobs.pcp => self.pcp(at, from, bytes),
             _ if self.knobs.pcp => self.pcp_version_error(at, bytes),
-            _ => self.nat_pmp_version_error(at, opcode),
+            _ if self.knobs.nat_pmp => self.nat_pmp_version_error(at, opcode),
+            _ => Reply::Drop(Dropped::NotForUs),
         }
     }
 

@@ -1,21 +1,25 @@
 //! The road from the daemon to its clients, and what goes wrong on it.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::odds::{Odds, Rng};
 use super::trouble::Trouble;
 use super::Model;
-use crate::log::{Direction, Fate};
-use crate::packet::{Op, Packet};
+use crate::log::{Direction, Fate, Log};
+use crate::packet::{HttpMessage, Op, Packet};
 
 /// Which socket of the gateway a packet comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Source {
     /// The port that requests go to.
     Service,
     /// Another port of the same address.
     Other,
+    /// The SSDP port.
+    Ssdp,
 }
 
 /// A packet on its way out.
@@ -59,6 +63,8 @@ pub(crate) struct Dice {
     oversize: Rng,
     corrupt: Rng,
     spares_pcp: Rng,
+    ssdp_delay: Rng,
+    swallow: Rng,
 }
 
 impl Dice {
@@ -75,6 +81,8 @@ impl Dice {
             oversize: Rng::stream(seed, 9),
             corrupt: Rng::stream(seed, 10),
             spares_pcp: Rng::stream(seed, 11),
+            ssdp_delay: Rng::stream(seed, 12),
+            swallow: Rng::stream(seed, 13),
         }
     }
 
@@ -84,6 +92,40 @@ impl Dice {
 
     pub(crate) fn spares_pcp(&mut self, odds: &mut Odds) -> bool {
         odds.strikes(&mut self.spares_pcp)
+    }
+
+    /// How long a search answer waits.
+    pub(crate) fn ssdp_wait(&mut self, range: &RangeInclusive<Duration>) -> Duration {
+        let span = range.end().saturating_sub(*range.start());
+        range
+            .start()
+            .saturating_add(span.mul_f64(self.ssdp_delay.unit()))
+    }
+
+    pub(crate) fn swallows(&mut self, odds: &mut Odds) -> bool {
+        odds.strikes(&mut self.swallow)
+    }
+
+    pub(crate) fn lose_answer(&mut self, trouble: &mut Trouble) -> bool {
+        trouble.lose_answer.strikes(&mut self.lose_answer)
+    }
+
+    /// Cuts or corrupts an answer in a stream; `true` when it was cut. What concerns datagrams
+    /// alone (duplicates, order, nonces, ports, length) does not apply.
+    pub(crate) fn damage_stream(&mut self, trouble: &mut Trouble, bytes: &mut Vec<u8>) -> bool {
+        let cut = trouble.truncate.strikes(&mut self.truncate);
+        if cut {
+            let length = match trouble.truncate_to {
+                Some(length) => length,
+                None => self.truncate.below(bytes.len() as u64) as usize,
+            };
+            bytes.truncate(length);
+        }
+        if !bytes.is_empty() && trouble.corrupt.strikes(&mut self.corrupt) {
+            let byte = self.corrupt.below(bytes.len() as u64) as usize;
+            bytes[byte] ^= 1 << self.corrupt.below(8);
+        }
+        cut
     }
 
     /// Damages an answer as the trouble has it.
@@ -110,7 +152,7 @@ impl Dice {
     }
 
     /// How long a packet takes on its way.
-    fn road(&mut self, trouble: &mut Trouble) -> Duration {
+    pub(crate) fn road(&mut self, trouble: &mut Trouble) -> Duration {
         let jitter = trouble.jitter.mul_f64(self.jitter.unit());
         let mut time = trouble.delay.saturating_add(jitter);
         if trouble.reorder.strikes(&mut self.reorder) {
@@ -127,17 +169,43 @@ impl Model {
         &mut self,
         at: Duration,
         to: SocketAddr,
-        mut bytes: Vec<u8>,
+        bytes: Vec<u8>,
         request: Option<(u64, Op)>,
     ) {
         let op = request.map_or_else(|| Packet::decode(&bytes).op(), |(_, op)| op);
+        self.send_off(at, to, bytes, request, op, Source::Service);
+    }
+
+    /// The same for what SSDP says.
+    pub(crate) fn dispatch_ssdp(
+        &mut self,
+        at: Duration,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        request: Option<(u64, Op)>,
+    ) {
+        let op = request.map_or(Op::SsdpNotify, |(_, op)| op);
+        let other = request.is_some() && self.knobs.upnp.ssdp_other_port;
+        let source = if other { Source::Other } else { Source::Ssdp };
+        self.send_off(at, to, bytes, request, op, source);
+    }
+
+    fn send_off(
+        &mut self,
+        at: Duration,
+        to: SocketAddr,
+        mut bytes: Vec<u8>,
+        request: Option<(u64, Op)>,
+        op: Op,
+        mut source: Source,
+    ) {
         let mut calm = Trouble::default();
         let trouble = if self.knobs.trouble.meets(op) {
             &mut self.knobs.trouble
         } else {
             &mut calm
         };
-        let mut source = Source::Service;
+        let is_ssdp = source != Source::Service;
         let mut direction = Direction::Unsolicited;
         if request.is_some() {
             direction = Direction::Answer;
@@ -147,7 +215,15 @@ impl Model {
             }
         }
         if self.outbox.len() >= OUTBOX {
-            let number = self.log.record(at, direction, to, Fate::Overflow, &bytes);
+            let number = log_sent(
+                &mut self.log,
+                at,
+                direction,
+                to,
+                Fate::Overflow,
+                &bytes,
+                is_ssdp,
+            );
             self.log.link(number, request, false);
             return;
         }
@@ -155,7 +231,7 @@ impl Model {
         let twice = !lost && trouble.duplicate.strikes(&mut self.dice.duplicate);
         for _ in 0..=usize::from(twice) {
             let fate = if lost { Fate::Lost } else { Fate::Waiting };
-            let number = self.log.record(at, direction, to, fate, &bytes);
+            let number = log_sent(&mut self.log, at, direction, to, fate, &bytes, is_ssdp);
             self.log.link(number, request, source == Source::Other);
             if !lost {
                 let leaves = at.saturating_add(self.dice.road(trouble));
@@ -170,4 +246,21 @@ impl Model {
             }
         }
     }
+}
+
+#[allow(clippy::too_many_arguments)] // an entry has so many parts
+fn log_sent(
+    log: &mut Log,
+    at: Duration,
+    direction: Direction,
+    to: SocketAddr,
+    fate: Fate,
+    bytes: &[u8],
+    is_ssdp: bool,
+) -> u64 {
+    if !is_ssdp {
+        return log.record(at, direction, to, fate, bytes);
+    }
+    let packet = Packet::Ssdp(HttpMessage::read(bytes, None).bounded());
+    log.record_as(at, direction, to, fate, Op::SsdpNotify, packet, bytes)
 }

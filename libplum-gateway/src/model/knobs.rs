@@ -11,6 +11,7 @@ use super::choice::{
 use super::odds::Odds;
 use super::table::TableModel;
 use super::trouble::{Service, Silence, Trouble};
+use super::upnp::Upnp;
 use crate::error::ConfigError;
 use crate::packet::Op;
 
@@ -76,6 +77,8 @@ pub struct Knobs {
     pub trouble: Trouble,
     /// How restarts and address changes are made known.
     pub announcements: Announcements,
+    /// Everything about UPnP.
+    pub upnp: Upnp,
 }
 
 impl Default for Knobs {
@@ -110,6 +113,7 @@ impl Default for Knobs {
             silence: Silence::default(),
             trouble: Trouble::default(),
             announcements: Announcements::default(),
+            upnp: Upnp::default(),
         }
     }
 }
@@ -127,7 +131,7 @@ impl Knobs {
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if !self.pcp && !self.nat_pmp {
+        if !self.pcp && !self.nat_pmp && !self.upnp.on {
             return Err(ConfigError::NoProtocol);
         }
         if self.lifetimes.is_empty() || *self.lifetimes.end() == 0 {
@@ -153,6 +157,7 @@ impl Knobs {
         for (&op, forced) in &self.forced {
             forced.check(op)?;
         }
+        self.upnp.check()?;
         if self.nat_pmp_spares_pcp.is_probability() {
             self.trouble.check()
         } else {

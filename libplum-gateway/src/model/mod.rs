@@ -35,6 +35,7 @@ mod quirk;
 mod restart;
 mod table;
 mod trouble;
+pub mod upnp;
 pub(crate) mod wire;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -59,7 +60,7 @@ use crate::error::ConfigError;
 use crate::log::{Direction, Entry, Fate, Log};
 use crate::packet::Op;
 use announce::Beacon;
-use daemon::{Reply, Request};
+use daemon::{Reply, Request, What};
 use epoch::Epoch;
 use faults::{Dice, Parcel};
 use odds::Rng;
@@ -86,7 +87,9 @@ pub struct Model {
     outbox: BTreeMap<(Duration, u64), Parcel>,
     order: u64,
     announce_to: Vec<SocketAddr>,
+    notify_to: Vec<SocketAddr>,
     log: Log,
+    upnp: upnp::State,
 }
 
 /// What met a datagram at the gateway's door.
@@ -125,7 +128,9 @@ impl Model {
             outbox: BTreeMap::new(),
             order: 0,
             announce_to: vec![announce::GROUP_V4],
+            notify_to: vec![upnp::ssdp::GROUP_V4],
             log: Log::new(Self::LOG_CAPACITY),
+            upnp: upnp::State::new(seed),
         })
     }
 
@@ -150,6 +155,14 @@ impl Model {
         self
     }
 
+    /// The same gateway with its SSDP announcements to these addresses instead of
+    /// 239.255.255.250:1900.
+    #[must_use]
+    pub fn with_notifications_to(mut self, addrs: Vec<SocketAddr>) -> Self {
+        self.notify_to = addrs;
+        self
+    }
+
     /// Takes in one datagram. Whatever it contains, this neither fails nor takes long.
     pub fn receive(&mut self, now: Duration, from: SocketAddr, bytes: &[u8]) -> Arrival {
         let now = self.advance(now);
@@ -170,13 +183,7 @@ impl Model {
             // What lies beyond 1100 octets is never looked at (RFC 6887 §8.2); one word more is
             // kept, so that the request still counts as too long.
             let bytes = bytes[..bytes.len().min(pcp::MAX_LENGTH + 4)].to_vec();
-            self.waiting.push_back(Request {
-                number,
-                arrived: now,
-                from,
-                op,
-                bytes,
-            });
+            self.wait_for_service(number, now, op, What::Datagram { from, bytes });
             self.advance(now);
             return Arrival::Taken;
         };
@@ -210,7 +217,8 @@ impl Model {
     pub fn deadline(&self) -> Option<Duration> {
         let packet = self.outbox.keys().next().map(|&(at, _)| at);
         let beacon = self.beacons.keys().next().map(|&(at, _)| at);
-        [packet, beacon, self.done_at, self.table.next_expiry()]
+        let upnp = self.upnp.deadline(self.knobs.upnp.patience);
+        [packet, beacon, self.done_at, self.table.next_expiry(), upnp]
             .into_iter()
             .flatten()
             .min()
@@ -271,6 +279,7 @@ impl Model {
             expires: None,
             filters: Vec::new(),
             peer: None,
+            label: None,
             written: now,
             serial: 0,
         });
@@ -330,6 +339,7 @@ impl Model {
         }
         self.now = now;
         self.table.expire(now);
+        self.expire_streams(now);
         now
     }
 

@@ -136,14 +136,14 @@ impl Model {
                 // §3.3: an existing mapping, "whether [...] explicitly using NAT-PMP, implicitly
                 // [...] or manually", gives its external port whatever was suggested. A PCP
                 // mapping keeps its nonce and never gets a shorter life from us.
-                Writer::Pcp | Writer::NatPmp if strict => {
+                Writer::Pcp | Writer::NatPmp | Writer::Upnp if strict => {
                     if let Some(rule) = self.table.get_mut(key) {
                         let keep = rule.expires.filter(|_| rule.writer == Writer::Pcp);
                         rule.expires = Some(keep.map_or(expires, |old| old.max(expires)));
                     }
                     return Ok((port, told));
                 }
-                Writer::Pcp | Writer::NatPmp => {}
+                Writer::Pcp | Writer::NatPmp | Writer::Upnp => {}
             }
         }
         let port = self
@@ -164,6 +164,7 @@ impl Model {
             expires: Some(expires),
             filters: Vec::new(),
             peer: Some(wish.peer),
+            label: None,
             written: at,
             serial: 0,
         };
@@ -187,7 +188,7 @@ impl Model {
                 && rule.transport == wish.transport
                 && (wish.internal_port == 0 || rule.internal_port == wish.internal_port);
             let protected = match rule.writer {
-                Writer::NatPmp => false,
+                Writer::NatPmp | Writer::Upnp => false,
                 // "If the client attempts to delete a port mapping that was manually assigned
                 // [...] the NAT gateway MUST respond with a "Not Authorized" error."
                 Writer::Static => true,

@@ -165,6 +165,6 @@ mod tests {
             quirk.apply(&mut knobs);
             knobs.check().unwrap();
         }
-        assert!("location-elsewhere".parse::<Quirk>().is_err());
+        assert!("no-such-quirk".parse::<Quirk>().is_err());
     }
 }

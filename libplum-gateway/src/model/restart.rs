@@ -11,6 +11,9 @@ use super::Model;
 use crate::error::ConfigError;
 use crate::log::Fate;
 
+/// UDA 1.0 §1.1.2: announcements are repeated, for UDP is not reliable.
+const ALIVE_AFTER: [Duration; 2] = [Duration::ZERO, Duration::from_millis(200)];
+
 /// What a restart does to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restart {
@@ -28,6 +31,7 @@ impl Model {
         self.forget_waiting();
         self.beacons.clear();
         self.open = true;
+        self.upnp.restarted(now);
         if restart == Restart::LoseTable {
             self.table.retain(|rule| rule.writer == Writer::Static);
             self.epoch = Epoch::starting(now, 0);
@@ -41,8 +45,14 @@ impl Model {
         match self.knobs.announcements {
             Announcements::Rfc => {
                 self.announce_by_rfc(now);
+                for after in ALIVE_AFTER {
+                    self.beacon(now + after, Beacon::ssdp(true));
+                }
             }
-            Announcements::Miniupnpd => self.beacon(now, Beacon::pcp(None)),
+            Announcements::Miniupnpd => {
+                self.beacon(now, Beacon::pcp(None));
+                self.beacon(now, Beacon::ssdp(true));
+            }
             Announcements::Never => {}
         }
         self.advance(now);
@@ -52,6 +62,7 @@ impl Model {
     pub fn close(&mut self, now: Duration) {
         self.advance(now);
         self.forget_waiting();
+        self.upnp.drop_streams();
         self.open = false;
     }
 
@@ -75,6 +86,10 @@ impl Model {
     ) -> Result<(), ConfigError> {
         let now = self.advance(now);
         self.set(|knobs| knobs.external_ip = ip)?;
+        if self.knobs.upnp.wan_change_loses_rules {
+            self.table.retain(|rule| rule.writer == Writer::Static);
+            self.upnp.reconnected(now);
+        }
         let old_epoch = self.epoch(now);
         self.beacons.clear();
         self.epoch = Epoch::starting(now, 0);

@@ -1,7 +1,8 @@
 //! The mapping table: one rule for each (transport, external port), whoever wrote it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -12,6 +13,16 @@ pub enum Transport {
     Tcp,
     /// UDP, IANA protocol 17; NAT-PMP opcode 1.
     Udp,
+}
+
+impl fmt::Display for Transport {
+    /// "TCP" or "UDP".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Transport::Tcp => "TCP",
+            Transport::Udp => "UDP",
+        })
+    }
 }
 
 impl Transport {
@@ -70,6 +81,8 @@ pub enum Writer {
     Pcp,
     /// A NAT-PMP mapping request.
     NatPmp,
+    /// An AddPortMapping, AddAnyPortMapping or AddPinhole of UPnP.
+    Upnp,
     /// The administrator: it never expires and no protocol deletes it.
     Static,
 }
@@ -101,12 +114,23 @@ pub struct Rule {
     pub writer: Writer,
     /// The nonce of the last PCP MAP; `None` for NAT-PMP and static rules.
     pub nonce: Option<Nonce>,
-    /// What is left of its lifetime; `None` for static rules.
+    /// What is left of its lifetime; `None` for static rules and UPnP's permanent leases.
     pub remaining: Option<Duration>,
-    /// Permitted remote peers; none means everybody.
+    /// Permitted remote peers; none means everybody. UPnP's RemoteHost is one with 128 bits.
     pub filters: Vec<Filter>,
     /// Where its last request came from: Mapping Updates go there (RFC 6887 §14.2).
     pub peer: Option<SocketAddr>,
+    /// NewPortMappingDescription of UPnP; for others what a UPnP listing shows.
+    pub description: String,
+    /// NewEnabled of UPnP; `true` for all others.
+    pub enabled: bool,
+}
+
+/// What UPnP keeps with a rule.
+#[derive(Debug, Clone)]
+pub(crate) struct Label {
+    pub(crate) description: String,
+    pub(crate) enabled: bool,
 }
 
 /// The key of a rule: the external side.
@@ -129,6 +153,7 @@ pub(crate) struct Held {
     pub(crate) expires: Option<Duration>,
     pub(crate) filters: Vec<Filter>,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) label: Option<Box<Label>>,
     /// When a request last wrote it: ends Mapping Update retransmissions (§14.2).
     pub(crate) written: Duration,
     /// Order of creation; the newest rule of an internal port is the one a delete looks at.
@@ -145,6 +170,32 @@ impl Held {
 
     pub(crate) fn is_of(&self, client: IpAddr, transport: Transport, internal_port: u16) -> bool {
         self.client == client && self.transport == transport && self.internal_port == internal_port
+    }
+
+    pub(crate) fn enabled(&self) -> bool {
+        self.label.as_ref().is_none_or(|label| label.enabled)
+    }
+
+    pub(crate) fn description(&self) -> Cow<'_, str> {
+        match (&self.label, self.writer) {
+            (Some(label), _) => Cow::Borrowed(&label.description),
+            (None, Writer::Pcp) => {
+                let mut text = String::from("PCP MAP ");
+                for byte in self.nonce.unwrap_or_default().0 {
+                    // A String takes everything.
+                    let _ = write!(text, "{byte:02x}");
+                }
+                Cow::Owned(text)
+            }
+            (None, Writer::NatPmp) => {
+                let transport = match self.transport {
+                    Transport::Tcp => "tcp",
+                    Transport::Udp => "udp",
+                };
+                Cow::Owned(format!("NAT-PMP {} {transport}", self.external_port))
+            }
+            (None, Writer::Static | Writer::Upnp) => Cow::Borrowed(""),
+        }
     }
 
     /// Whole seconds until it expires, rounded up; 2^32−1 for a static rule.
@@ -170,6 +221,8 @@ impl Held {
             remaining: self.expires.map(|at| at.saturating_sub(now)),
             filters: self.filters.clone(),
             peer: self.peer,
+            description: self.description().into_owned(),
+            enabled: self.enabled(),
         }
     }
 }

@@ -31,12 +31,20 @@ impl Service {
 
     pub(crate) fn time(&self, op: Op, rules: usize) -> Duration {
         match op {
-            Op::PcpMap | Op::NatPmpMap => {
+            Op::PcpMap
+            | Op::NatPmpMap
+            | Op::AddPortMapping
+            | Op::AddAnyPortMapping
+            | Op::AddPinhole => {
                 let rules = u32::try_from(rules).unwrap_or(u32::MAX);
                 self.write
                     .saturating_add(self.write_per_rule.saturating_mul(rules))
             }
-            Op::PcpDelete | Op::NatPmpDelete => self.delete,
+            Op::PcpDelete
+            | Op::NatPmpDelete
+            | Op::DeletePortMapping
+            | Op::DeletePortMappingRange
+            | Op::DeletePinhole => self.delete,
             _ => self.read,
         }
     }
@@ -51,6 +59,10 @@ pub struct Silence {
     pub pcp: bool,
     /// Version 0 packets.
     pub nat_pmp: bool,
+    /// SSDP searches.
+    pub ssdp: bool,
+    /// Requests over HTTP: the connection is taken, and nothing comes.
+    pub http: bool,
 }
 
 /// What goes wrong between the daemon and its clients. Every chance is drawn from the seed.

@@ -1,7 +1,9 @@
 //! The gateway on the loopback, asked by plain sockets. No test sleeps.
 
 mod client;
+mod plain;
 mod recorded;
 mod serve;
 mod trouble;
 mod unsolicited;
+mod upnp;

@@ -54,6 +54,7 @@ fn repetitions_come_by_themselves() {
     let ear = listener();
     let gateway = Gateway::builder()
         .nat_pmp(false)
+        .upnp(false)
         .announce_to([ear.local_addr().unwrap()])
         .start()
         .unwrap();

@@ -199,6 +199,7 @@ impl Model {
             expires: Some(at.saturating_add(Duration::from_secs(granted.into()))),
             filters: Vec::new(),
             peer: Some(wish.peer),
+            label: None,
             written: at,
             serial: 0,
         };

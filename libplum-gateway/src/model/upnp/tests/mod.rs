@@ -1,0 +1,1 @@
+//! The UPnP side, without sockets.
