@@ -240,7 +240,11 @@ impl fmt::Display for Mapped {
         if let Some(seconds) = self.lifetime_s {
             write!(f, ", granted for {seconds} s")?;
         }
-        write!(f, ", after {} ms", self.elapsed_ms)
+        write!(f, ", after {} ms", self.elapsed_ms)?;
+        if is_behind_another_nat(external_addr.ip()) {
+            f.write_str(" (not an address of the internet: there is another NAT in front)")?;
+        }
+        Ok(())
     }
 }
 
@@ -270,6 +274,18 @@ impl fmt::Display for Probed {
             write!(f, ", answered within {time} ms")?;
         }
         Ok(())
+    }
+}
+
+/// Whether the world cannot reach the address: private (RFC 1918), a carrier's (RFC 6598), link-local
+/// (RFC 3927), or none at all.
+fn is_behind_another_nat(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let carrier = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+            carrier || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
+        }
+        IpAddr::V6(ip) => ip.is_unspecified() || ip.is_unique_local(),
     }
 }
 
@@ -374,6 +390,24 @@ mod tests {
             Line::Mapped(mapped()).to_string(),
             "TCP 8080 is open at 1.2.3.4:8080 by PCP, granted for 7200 s, after 3.1 ms"
         );
+    }
+
+    #[test]
+    fn a_second_nat_is_told() {
+        let behind = |ip: &str| is_behind_another_nat(ip.parse().unwrap());
+        for ip in [
+            "10.0.0.1",
+            "192.168.0.7",
+            "172.31.0.1",
+            "100.64.0.1",
+            "100.127.0.1",
+            "0.0.0.0",
+        ] {
+            assert!(behind(ip), "{ip}");
+        }
+        for ip in ["1.2.3.4", "100.128.0.1", "172.32.0.1", "2001:db8::1"] {
+            assert!(!behind(ip), "{ip}");
+        }
     }
 
     #[test]

@@ -294,6 +294,47 @@ fn a_refusal_is_told_with_its_code_and_ends_with_1() {
 }
 
 #[test]
+fn once_something_is_mapped_a_failure_is_not_the_end() {
+    let gateway = Gateway::builder()
+        .set(|knobs| knobs.max_rules = 1)
+        .start()
+        .unwrap();
+    let args = ["map", "8080", "9000", "--protocol", "pcp", "--json"];
+    let mut running = Running::start(plum_at(&gateway).args(args));
+    let mapped = running.next_json();
+    assert_eq!(
+        (&mapped["event"], &mapped["internal_port"]),
+        (&"mapped".into(), &8080.into())
+    );
+    let failed = running.next_json();
+    assert_eq!(
+        (&failed["event"], &failed["internal_port"]),
+        (&"failed".into(), &9000.into())
+    );
+    assert_eq!(failed["code"], 8);
+    assert_eq!(gateway.rules().len(), 1, "the first is still there");
+
+    // With a --for it is known when that is over: each has had its outcome.
+    drop(running);
+    gateway.forget_rule(Transport::Tcp, 8080);
+    let output = finish(plum_at(&gateway).args(args).args(["--for", "0"]));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let events: Vec<Value> = lines(&output)
+        .iter()
+        .map(|line| line["event"].clone())
+        .collect();
+    assert_eq!(events, ["mapped", "failed", "unmapped"]);
+    assert_eq!(gateway.rules(), []);
+}
+
+#[test]
+fn a_second_nat_is_told() {
+    let gateway = Gateway::builder().quirk(Quirk::Cgnat).start().unwrap();
+    let output = finish(plum_at(&gateway).args(["map", "8080", "--for", "0"]));
+    assert!(text(&output).contains("another NAT in front"), "{output:?}");
+}
+
+#[test]
 fn with_keep_trying_a_failure_is_not_the_end() {
     let gateway = Gateway::builder()
         .set(|knobs| knobs.force(Op::PcpMap, Forced::result(7_u16).lifetime(1).times(1)))
