@@ -57,3 +57,52 @@ void plum_reader_skip(plum_reader *r, size_t size)
 {
     (void)take(r, size);
 }
+
+uint8_t plum_reader_peek(const plum_reader *r)
+{
+    return !r->failed && r->left ? r->at[0] : 0;
+}
+
+bool plum_reader_accept(plum_reader *r, const char *literal)
+{
+    size_t size = strlen(literal);
+    if (r->failed || size > r->left || memcmp(r->at, literal, size) != 0)
+        return false;
+    (void)take(r, size);
+    return true;
+}
+
+bool plum_reader_until(plum_reader *r, const char *literal, plum_span *before)
+{
+    size_t size = strlen(literal);
+    if (r->failed)
+        return false;
+    for (size_t i = 0; size <= r->left - i; i++) {
+        if (memcmp(r->at + i, literal, size) == 0) {
+            before->at = take(r, i);
+            before->size = i;
+            (void)take(r, size);
+            return true;
+        }
+        if (i == r->left)
+            break;
+    }
+    return false;
+}
+
+plum_span plum_reader_while(plum_reader *r, bool (*belongs)(uint8_t c))
+{
+    size_t n = 0;
+    while (!r->failed && n < r->left && belongs(r->at[n]))
+        n++;
+    plum_span s = {r->at, n};
+    (void)take(r, n);
+    return s;
+}
+
+plum_span plum_reader_rest(plum_reader *r)
+{
+    plum_span s = {r->at, r->failed ? 0 : r->left};
+    (void)take(r, s.size);
+    return s;
+}

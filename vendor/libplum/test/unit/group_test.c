@@ -155,6 +155,8 @@ int main(void)
     netns_ip("link set one-peer up");
     netns_ip("link set two up");
     netns_ip("link set two-peer up");
+    netns_wait_running("one");
+    netns_wait_running("two");
     one = if_nametoindex("one");
     two = if_nametoindex("two");
     REQUIRE(plum_platform_start() == 0);

@@ -49,10 +49,41 @@ static void skips_no_further_than_the_end(void)
     CHECK(!plum_reader_failed(&r));
 }
 
+static bool is_lower(uint8_t c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+static void reads_text(void)
+{
+    plum_reader r;
+    plum_span s;
+    plum_reader_init(&r, "abc=de;", 7);
+    CHECK_EQ(plum_reader_peek(&r), 'a');
+    CHECK(!plum_reader_accept(&r, "abd") && plum_reader_accept(&r, "a"));
+    s = plum_reader_while(&r, is_lower);
+    CHECK(s.size == 2 && memcmp(s.at, "bc", 2) == 0);
+    CHECK(!plum_reader_until(&r, "==", &s) && plum_reader_left(&r) == 4);
+    CHECK(plum_reader_until(&r, "=", &s) && s.size == 0);
+    CHECK(plum_reader_until(&r, "e;", &s) && s.size == 1);
+    CHECK_EQ(plum_reader_peek(&r), 0);
+    CHECK(!plum_reader_accept(&r, "x") && !plum_reader_until(&r, ";", &s) &&
+          !plum_reader_failed(&r));
+    plum_reader_init(&r, "xyz", 3);
+    plum_reader_skip(&r, 1);
+    s = plum_reader_rest(&r);
+    CHECK(s.size == 2 && plum_reader_left(&r) == 0);
+    plum_reader_skip(&r, 1); /* after a failure nothing is found any more */
+    CHECK(plum_reader_failed(&r) && plum_reader_peek(&r) == 0 && plum_reader_rest(&r).size == 0);
+    plum_reader_init_span(&r, s);
+    CHECK(plum_reader_accept(&r, "yz"));
+}
+
 int main(void)
 {
     RUN(reads_big_endian);
     RUN(an_error_sticks);
     RUN(skips_no_further_than_the_end);
+    RUN(reads_text);
     return check_end();
 }

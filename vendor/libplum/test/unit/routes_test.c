@@ -80,6 +80,8 @@ static void two_interfaces(void)
     netns_ip("link set one-peer up");
     netns_ip("link set two up");
     netns_ip("link set two-peer up");
+    netns_wait_running("one");
+    netns_wait_running("two");
     netns_ip("addr add 10.1.0.2/24 dev one");
     netns_ip("addr add 10.1.0.3/24 dev one");
     netns_ip("addr add 10.2.0.2/24 dev two");
