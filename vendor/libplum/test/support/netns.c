@@ -2,10 +2,13 @@
 #include "netns.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -83,6 +86,25 @@ void netns_ip(const char *words)
         fprintf(stderr, "ip %s: failed\n", words);
         exit(1);
     }
+}
+
+void netns_wait_running(const char *interface)
+{
+    struct ifreq request;
+    memset(&request, 0, sizeof request);
+    memcpy(request.ifr_name, interface, strnlen(interface, IFNAMSIZ - 1));
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const time_t end = time(NULL) + 6;
+    while (time(NULL) < end) {
+        if (fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
+            (request.ifr_flags & IFF_RUNNING) != 0) {
+            close(fd);
+            return;
+        }
+        sched_yield();
+    }
+    fprintf(stderr, "%s does not run\n", interface);
+    exit(1);
 }
 
 void netns_enter(void)
