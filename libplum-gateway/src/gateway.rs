@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
 use crate::error::ConfigError;
-use crate::log::Entry;
+use crate::log::{Entry, Fate};
 use crate::model::{Announcement, Knobs, Model, Restart, Rule, Transport, Update};
 use crate::packet::Op;
 use crate::server::Server;
@@ -271,6 +271,39 @@ impl LogReader<'_> {
     pub fn wait_for_count(&self, timeout: Duration, op: Op, n: usize) -> bool {
         self.gateway
             .wait_until(timeout, |model| model.log().count(op) >= n)
+    }
+
+    /// What has been settled since the last call, oldest first: the entries from number `next` on
+    /// up to the first that is still [`Fate::Waiting`]. Waits up to `timeout` for one, and counts
+    /// `next` on. Entries that the log has dropped meanwhile are left out.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let gateway = libplum_gateway::Gateway::builder().start()?;
+    /// # let client = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// # client.send_to(&[0, 0], gateway.addr())?;
+    /// let mut next = 0;
+    /// for entry in gateway.log().follow(&mut next, Duration::from_secs(5)) {
+    ///     println!("{}", entry.to_json());
+    /// }
+    /// # assert!(next > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn follow(&self, next: &mut u64, timeout: Duration) -> Vec<Entry> {
+        let found = self.gateway.server.shared().wait(timeout, |model| {
+            let log = model.log();
+            let first = (*next).max(log.dropped());
+            let settled: Vec<Entry> = (first..log.total())
+                .map_while(|number| log.get(number).filter(|e| e.fate != Fate::Waiting))
+                .cloned()
+                .collect();
+            (!settled.is_empty()).then_some(settled)
+        });
+        let found = found.unwrap_or_default();
+        if let Some(last) = found.last() {
+            *next = last.number + 1;
+        }
+        found
     }
 
     /// Forgets all entries.

@@ -45,6 +45,7 @@
 mod builder;
 mod error;
 mod gateway;
+mod json;
 mod log;
 mod message;
 pub mod model;

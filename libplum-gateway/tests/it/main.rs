@@ -1,6 +1,7 @@
 //! The gateway on the loopback, asked by plain sockets. No test sleeps.
 
 mod client;
+mod corpus;
 mod plain;
 mod recorded;
 mod serve;
