@@ -146,6 +146,43 @@ static void other_routes_do_not_count(void)
     netns_ip("route del blackhole default");
 }
 
+/* More defaults than one buffer holds at first: the last is read as well. */
+static void many_defaults(void)
+{
+    char path[] = "/tmp/plum-routes-XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    REQUIRE(f != NULL);
+    for (int i = 0; i < 60; i++)
+        fprintf(f, "route add default via 10.1.0.%d metric %d\n", 100 + i, 1000 + i);
+    REQUIRE(fclose(f) == 0);
+    char words[64] = "-batch ";
+    memcpy(words + 7, path, sizeof path);
+    netns_ip(words);
+    unlink(path);
+    read_routes(NULL);
+    CHECK_EQ(count, 60);
+    CHECK_ROUTE(0, "one", "10.1.0.100", "10.1.0.2", 1000);
+    CHECK_ROUTE(59, "one", "10.1.0.159", "10.1.0.2", 1059);
+    for (int i = 0; i < 60; i++)
+        netns_ip("route del default");
+    read_routes(NULL);
+    CHECK_EQ(count, 0);
+}
+
+static void the_main_table_comes_first(void)
+{
+    netns_ip("route add default via 10.1.0.1 table default metric 1");
+    netns_ip("route add default via 10.2.0.1 metric 900");
+    read_routes(NULL);
+    CHECK_EQ(count, 2);
+    CHECK_ROUTE(0, "two", "10.2.0.1", "10.2.0.2", 900);
+    CHECK_ROUTE(1, "one", "10.1.0.1", "10.1.0.2", 1);
+    netns_ip("route flush table default");
+    netns_ip("route flush default");
+}
+
 /* A dump of many messages, and one message of many hops. */
 static void many_routes_are_read_to_the_end(void)
 {
@@ -227,6 +264,8 @@ int main(void)
     RUN(a_tunnel_has_no_next_hop);
     RUN(each_hop_of_a_multipath_route);
     RUN(other_routes_do_not_count);
+    RUN(the_main_table_comes_first);
+    RUN(many_defaults);
     RUN(many_routes_are_read_to_the_end);
     RUN(a_default_of_many_hops);
     RUN(ipv6);
