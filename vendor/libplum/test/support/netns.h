@@ -10,7 +10,8 @@ void netns_enter(void);
 /* Runs `ip` with these words; ends the program when it fails. */
 void netns_ip(const char *words);
 
-/* Waits, bounded, until a link that was set up runs: the kernel's own worker has to see it first. */
+/* Waits, bounded, until a link that was set up runs: the kernel's own worker has to see it first.
+ */
 void netns_wait_running(const char *interface);
 
 /* 10.0.0.1/24 on lo, and the default route through that address: the host is its own router, as

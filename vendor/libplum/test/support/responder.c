@@ -21,7 +21,11 @@ struct responder {
     pthread_t thread;
     atomic_int mode;
     atomic_uint maps, deletes;
+    pthread_mutex_t lock;
+    struct sockaddr_in client; /* the last one; under the lock */
 };
+
+static const uint8_t junk[60] = {2, 0x81, 0, 0};
 
 static time_t seconds(void)
 {
@@ -76,7 +80,6 @@ static void *run(void *arg)
     socklen_t from_size = 0;
     for (;;) {
         bool flood = atomic_load(&r->mode) == RESPONDER_FLOODS && from_size > 0;
-        static const uint8_t junk[60] = {2, 0x81, 0, 0};
         for (int i = 0; flood && i < 256; i++)
             if (sendto(r->fd, junk, sizeof junk, 0, (struct sockaddr *)&from, from_size) < 0)
                 flood = false; /* the client has gone */
@@ -90,6 +93,9 @@ static void *run(void *arg)
         ssize_t got = recvfrom(r->fd, in, sizeof in, 0, (struct sockaddr *)&from, &from_size);
         if (got < 0)
             continue;
+        pthread_mutex_lock(&r->lock);
+        r->client = from;
+        pthread_mutex_unlock(&r->lock);
         size_t size = answer(r, in, (size_t)got, out);
         if (size > 0 &&
             sendto(r->fd, out, size, 0, (struct sockaddr *)&from, from_size) != (ssize_t)size)
@@ -108,6 +114,8 @@ responder *responder_start(const char *ip, uint16_t port)
     if (r == NULL || inet_pton(AF_INET, ip, &at.sin_addr) != 1)
         abort();
     r->started = seconds();
+    if (pthread_mutex_init(&r->lock, NULL) != 0)
+        abort();
     r->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     r->stop = eventfd(0, EFD_CLOEXEC);
     if (r->fd < 0 || r->stop < 0 || bind(r->fd, (struct sockaddr *)&at, size) != 0 ||
@@ -126,6 +134,7 @@ void responder_stop(responder *r)
     pthread_join(r->thread, NULL);
     close(r->fd);
     close(r->stop);
+    pthread_mutex_destroy(&r->lock);
     free(r);
 }
 
@@ -147,4 +156,14 @@ unsigned responder_maps(const responder *r)
 unsigned responder_deletes(const responder *r)
 {
     return atomic_load(&r->deletes);
+}
+
+void responder_send_junk(responder *r, unsigned count)
+{
+    pthread_mutex_lock(&r->lock);
+    struct sockaddr_in to = r->client;
+    pthread_mutex_unlock(&r->lock);
+    for (unsigned i = 0; i < count; i++)
+        if (sendto(r->fd, junk, sizeof junk, 0, (struct sockaddr *)&to, sizeof to) < 0)
+            abort();
 }

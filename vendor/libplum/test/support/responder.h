@@ -23,6 +23,8 @@ void responder_stop(responder *r);
 
 uint16_t responder_port(const responder *r);
 void responder_set(responder *r, responder_mode mode);
+/* Sends that many datagrams of junk to the last client, from the caller's thread. */
+void responder_send_junk(responder *r, unsigned count);
 unsigned responder_maps(const responder *r);    /* MAP requests with a lifetime */
 unsigned responder_deletes(const responder *r); /* and without one */
 

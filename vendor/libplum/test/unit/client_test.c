@@ -721,6 +721,43 @@ static void a_flood_starves_nobody(void)
     responder_set(router, RESPONDER_MAPS);
 }
 
+static uint64_t received_at_the_end;
+
+static void note_received(int id, const plum_mapping_info_t *info)
+{
+    if (info->state == PLUM_STATE_DESTROYED)
+        received_at_the_end = stats_of(inside_client).received;
+    record(id, info);
+}
+
+/* A full socket and a command wait at the same time: the command has its turn after a few
+ * datagrams, not after all. */
+static void a_command_waits_for_few_datagrams(void)
+{
+    inside_client = start();
+    gate_closed = true;
+    at_gate = 0;
+    plum_map_options_t o;
+    plum_map_options_default(&o, sizeof o);
+    o.internal_port = 8080;
+    CHECK(plum_client_map(inside_client, &o, record_at_gate) >= 0);
+    monitor_enter(&m);
+    CHECK(MONITOR_WAIT(&m, SOON, at_gate > 0));
+    monitor_leave(&m);
+    uint64_t before = stats_of(inside_client).received;
+    responder_send_junk(router, 150);
+    o.internal_port = 8081;
+    int id = plum_client_map(inside_client, &o, note_received);
+    CHECK_EQ(plum_client_unmap(inside_client, id), PLUM_ERR_SUCCESS);
+    monitor_enter(&m);
+    gate_closed = false;
+    monitor_tell(&m);
+    CHECK(WAIT_FOR(id, destroyed, 1));
+    CHECK(received_at_the_end - before > 0);
+    CHECK(received_at_the_end - before < 100);
+    stop(inside_client);
+}
+
 static void without_descriptors(void)
 {
     struct rlimit before, none;
@@ -787,6 +824,7 @@ int main(void)
     RUN(a_thousand_creates_are_one_wake_up);
     RUN(statistics_inside_a_callback);
     RUN(a_flood_starves_nobody);
+    RUN(a_command_waits_for_few_datagrams);
     RUN(without_descriptors);
     responder_stop(router);
     monitor_free(&m);

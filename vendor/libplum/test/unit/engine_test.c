@@ -1024,6 +1024,33 @@ static void events_that_break_the_contract(void)
 }
 
 /* Allocation n fails, for every n: commands fail cleanly, the world goes on, nothing leaks. */
+/* Found by fuzzing: what was queued or repeated after that went to a socket that was none. */
+static void a_socket_dies_under_deletes(void)
+{
+    world_init(&w, NULL);
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_create(&w, 2, PLUM_UDP, 8080);
+    world_run(&w, 1000);
+    CHECK(world_is(&w, 1, PLUM_IS_SUCCESS) && world_is(&w, 2, PLUM_IS_SUCCESS));
+    w.gw.dead = true;
+    world_destroy(&w, 1);
+    world_shutdown(&w, 1800);
+    CHECK_EQ(w.gw.pcp_deletes, 0);
+    plum_event ev = {.kind = PLUM_EV_FAIL};
+    ev.u.fail.sock = w.open[0];
+    ev.u.fail.what = PLUM_FAIL_UNREACHABLE;
+    ev.u.fail.dead = true;
+    CHECK(ev.u.fail.sock != 0);
+    world_event(&w, &ev);
+    unsigned sends = w.sends;
+    world_run(&w, 1800);
+    CHECK_EQ(w.sends, sends);
+    CHECK(w.stopped);
+    CHECK(world_is(&w, 1, PLUM_IS_DESTROYED) && world_is(&w, 2, PLUM_IS_DESTROYED));
+    world_free(&w);
+}
+
 static void every_allocation_may_fail(void)
 {
     long total = 1;
@@ -1103,6 +1130,7 @@ int main(void)
     RUN(a_probe_tells_of_each_protocol);
     RUN(the_external_address_is_asked_of_natpmp_or_a_mapping);
     RUN(events_that_break_the_contract);
+    RUN(a_socket_dies_under_deletes);
     RUN(every_allocation_may_fail);
     return check_end();
 }
