@@ -87,6 +87,8 @@ enum Body {
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     buffer: Vec<u8>,
+    /// So much of the buffer has been found to be no whole head.
+    tried: usize,
     head: Option<(Request, Body)>,
     asked_to_continue: bool,
     broken: bool,
@@ -159,16 +161,20 @@ impl Decoder {
         if self.buffer.is_empty() {
             return Ok(false);
         }
-        // A head ends with a line end; without one there is nothing new to see.
-        if self.buffer.len() <= HEAD
-            && self.buffer.last() != Some(&b'\n')
-            && !contains_end(&self.buffer)
-        {
+        // Whole lines alone are looked at, and only when there is a new one: so it does not matter
+        // in which pieces they come.
+        let end = self
+            .buffer
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |i| i + 1);
+        if end == self.tried && self.buffer.len() <= HEAD {
             return Ok(false);
         }
+        self.tried = end;
         let mut fields = [httparse::EMPTY_HEADER; FIELDS];
         let mut parsed = httparse::Request::new(&mut fields);
-        let outcome = parsed.parse(&self.buffer);
+        let outcome = parsed.parse(&self.buffer[..end]);
         let used = match outcome {
             Ok(httparse::Status::Complete(used)) if used <= HEAD => used,
             Ok(httparse::Status::Partial) if self.buffer.len() <= HEAD => return Ok(false),
@@ -193,6 +199,7 @@ impl Decoder {
             chunked: false,
         };
         self.buffer.drain(..used);
+        self.tried = 0;
         match framing(&request) {
             Ok(body) => {
                 let chunked = matches!(body, Body::ChunkSize);
@@ -274,10 +281,6 @@ impl Decoder {
             }
         }
     }
-}
-
-fn contains_end(bytes: &[u8]) -> bool {
-    bytes.windows(2).any(|w| w == b"\n\n") || bytes.windows(4).any(|w| w == b"\r\n\r\n")
 }
 
 /// RFC 9112 §6.3, for requests.

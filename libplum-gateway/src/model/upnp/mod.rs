@@ -194,7 +194,7 @@ impl State {
         let door = self.doors[0];
         match &knobs.named_host {
             Some(host) => format!("http://{host}:{}", door.port()),
-            None => format!("http://{door}"),
+            None => format!("http://{}", authority(door)),
         }
     }
 
@@ -810,7 +810,7 @@ impl Model {
 
     /// What the `strict` servers of the field want of a request.
     fn is_exact(&self, door: usize, request: &Request, call: Option<&Call>) -> bool {
-        let host = self.upnp.doors.get(door).map(SocketAddr::to_string);
+        let host = self.upnp.doors.get(door).copied().map(authority);
         let exact_case = request
             .headers
             .iter()
@@ -830,6 +830,14 @@ impl Model {
                 || request
                     .header("content-type")
                     .is_some_and(|c| c.starts_with("text/xml")))
+    }
+}
+
+/// An address as a URL has it: without a scope.
+fn authority(addr: SocketAddr) -> String {
+    match addr.ip() {
+        IpAddr::V4(ip) => format!("{ip}:{}", addr.port()),
+        IpAddr::V6(ip) => format!("[{ip}]:{}", addr.port()),
     }
 }
 
