@@ -28,7 +28,8 @@ pub fn say_once(line: &str) {
     });
 }
 
-pub(crate) fn under_ci() -> bool {
+/// Whether this runs under `CI=true`: what cannot be tested is a failure there.
+pub fn under_ci() -> bool {
     std::env::var_os("CI").is_some_and(|v| v == "true")
 }
 

@@ -1,13 +1,12 @@
 //! miniupnpd, started, watched and killed.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{channel, Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::ability::find_program;
+use super::lines::Lines;
 use super::namespace::Namespace;
 
 /// Which daemon, and what it offers.
@@ -23,13 +22,15 @@ pub struct DaemonOptions {
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
+    lines: Lines,
     folder: PathBuf,
 }
 
+/// What it says when it serves port 5351.
+pub(crate) const LISTENS: &str = "Listening for NAT-PMP";
+
 /// The daemon starts within milliseconds; a machine under load gets this long.
-const START: Duration = Duration::from_secs(20);
+pub(crate) const START: Duration = Duration::from_secs(20);
 
 impl Daemon {
     pub(crate) fn start(
@@ -60,21 +61,12 @@ impl Daemon {
             .stderr(Stdio::piped());
         let mut child = host.spawn(&mut command).expect("miniupnpd starts");
         let stderr = child.stderr.take().expect("it is piped");
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
         let mut daemon = Daemon {
             child,
-            lines,
-            seen: Vec::new(),
+            lines: Lines::of("miniupnpd", stderr, false),
             folder,
         };
-        daemon.wait_for_line("Listening for NAT-PMP", START);
+        daemon.wait_for_line(LISTENS, START);
         daemon
     }
 
@@ -89,29 +81,9 @@ impl Daemon {
     ///
     /// When the time runs out or the daemon ends: the message carries its log.
     pub fn wait_for_line(&mut self, text: &str, within: Duration) -> String {
-        let deadline = Instant::now() + within;
-        loop {
-            match self
-                .lines
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-            {
-                Ok(line) => {
-                    self.seen.push(line.clone());
-                    if line.contains(text) {
-                        return line;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    panic!(
-                        "no line with {text:?} within {within:?}:\n{}",
-                        self.seen.join("\n")
-                    )
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!("miniupnpd has ended:\n{}", self.seen.join("\n"))
-                }
-            }
-        }
+        self.lines
+            .next_with(text, within)
+            .unwrap_or_else(|said| panic!("{said}"))
     }
 
     /// SIGKILL: no farewell, no tidying up.
@@ -133,7 +105,8 @@ impl Drop for Daemon {
     }
 }
 
-fn configuration(external: &str, internal: &str, upnp: bool) -> String {
+/// The daemon's configuration; its chains are those of the routers' rule sets.
+pub(crate) fn configuration(external: &str, internal: &str, upnp: bool) -> String {
     let upnp = if upnp { "yes" } else { "no" };
     format!(
         "ext_ifname={external}

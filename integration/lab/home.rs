@@ -50,7 +50,7 @@ impl Home {
         home.lan
             .ip(&["route", "add", "default", "via", &ROUTER.to_string()]);
         home.gw.sysctl("ipv4/ip_forward", "1");
-        home.gw.nft(&ruleset("drop", "oifname g1 masquerade;"));
+        home.gw.nft(&home_rules());
         home
     }
 
@@ -61,11 +61,7 @@ impl Home {
 
     /// Forgets every rule that a daemon made, as a reboot of the router does.
     pub fn flush_rules(&self) {
-        self.gw.nft(
-            "flush chain inet filter miniupnpd
-             flush chain inet filter prerouting_miniupnpd
-             flush chain inet filter postrouting_miniupnpd",
-        );
+        self.gw.nft(FLUSH);
     }
 }
 
@@ -103,7 +99,7 @@ impl Alone {
             "dev",
             "l0",
         ]);
-        host.nft(&ruleset("accept", ""));
+        host.nft(&alone_rules());
         Alone { host }
     }
 
@@ -126,6 +122,32 @@ fn cable((one, name): (&Namespace, &str), (other, other_name): (&Namespace, &str
         "netns",
         other.name(),
     ]);
+}
+
+/// Forgets every rule that a daemon made.
+pub(crate) const FLUSH: &str = "flush chain inet filter miniupnpd
+    flush chain inet filter prerouting_miniupnpd
+    flush chain inet filter postrouting_miniupnpd";
+
+/// The lines of `nft list ruleset` that a daemon made.
+pub fn made_rules(ruleset: &str) -> String {
+    let made =
+        |line: &&str| line.contains("dnat") || line.contains("ct status") || line.contains("dport");
+    ruleset
+        .lines()
+        .filter(made)
+        .map(|line| format!("{}\n", line.trim()))
+        .collect()
+}
+
+/// The router of a home: forwards nothing but what its daemon opens, and translates towards `g1`.
+pub(crate) fn home_rules() -> String {
+    ruleset("drop", "oifname g1 masquerade;")
+}
+
+/// The smallest set-up has nobody to forward to.
+pub(crate) fn alone_rules() -> String {
+    ruleset("accept", "")
 }
 
 /// The chains that [`Daemon`]'s configuration names, hooked in.

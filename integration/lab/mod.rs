@@ -12,13 +12,24 @@ mod ability;
 mod bare;
 mod daemon;
 mod home;
+mod lines;
 mod namespace;
 mod natpmp_only;
+mod programs;
 mod sources;
+mod stopwatch;
 
-pub use ability::{missing, say_once};
+pub use ability::{missing, say_once, under_ci};
 pub use bare::{bare_announce, bare_epoch, bare_map};
 pub use daemon::{Daemon, DaemonOptions};
-pub use home::{Alone, Home, ALONE, CLIENT, EXTERNAL, ROUTER, WAN};
+pub use home::{made_rules, Alone, Home, ALONE, CLIENT, EXTERNAL, ROUTER, WAN};
+pub use lines::Lines;
 pub use namespace::{run, Namespace};
 pub use natpmp_only::natpmp_only_daemon;
+pub use programs::program;
+pub use stopwatch::{first_mapping, FirstMapping};
+
+pub(crate) use ability::find_program;
+pub(crate) use daemon::{configuration, LISTENS, START};
+pub(crate) use home::{alone_rules, home_rules, FLUSH};
+pub(crate) use natpmp_only::target_folder;

@@ -141,7 +141,8 @@ fn step(command: &mut Command) -> Result<(), String> {
     ))
 }
 
-fn target_folder() -> PathBuf {
+/// Where Cargo builds: what takes long to make is kept there too, in `lab/`.
+pub(crate) fn target_folder() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR")
         .map(PathBuf::from)
         .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))

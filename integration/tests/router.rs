@@ -275,14 +275,7 @@ fn next_address(changes: &Receiver<Change>) -> std::net::SocketAddr {
 
 /// The rules that a daemon made.
 fn rules(router: &Namespace) -> String {
-    let ruleset = router.ruleset();
-    let made =
-        |line: &&str| line.contains("dnat") || line.contains("ct status") || line.contains("dport");
-    ruleset
-        .lines()
-        .filter(made)
-        .map(|line| format!("{}\n", line.trim()))
-        .collect()
+    made_rules(&router.ruleset())
 }
 
 /// miniupnpd takes its time over a delete, and a shutdown does not wait for ever.
@@ -453,23 +446,7 @@ impl Drop for Plum {
     }
 }
 
-/// Another package's program: Cargo is asked where it is, and builds it when it is out of date.
 fn plum() -> PathBuf {
     static PLUM: OnceLock<PathBuf> = OnceLock::new();
-    PLUM.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let messages = run(Command::new(cargo)
-            .args(["build", "--locked", "-p", "libplum-cli", "--bin", "plum"])
-            .arg("--message-format=json-render-diagnostics")
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")));
-        let mut executables = messages.lines().filter_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            Some(message["executable"].as_str()?.to_owned())
-        });
-        executables
-            .next_back()
-            .expect("cargo tells where plum is")
-            .into()
-    })
-    .clone()
+    PLUM.get_or_init(|| program("libplum-cli", "plum")).clone()
 }
