@@ -1,11 +1,12 @@
-//! A home router in a box: a PCP (RFC 6887) and NAT-PMP (RFC 6886) server with programmable
-//! troubles, to test port-mapping clients against.
+//! A home router in a box: a PCP (RFC 6887), NAT-PMP (RFC 6886) and UPnP Internet Gateway Device
+//! server with programmable troubles, to test port-mapping clients against.
 //!
-//! It is written from the RFCs and shares nothing with any client, so that agreement means
-//! something. It maps on paper: it keeps the table and speaks the protocols, and forwards no data.
+//! It is written from the RFCs and the UPnP standards and shares nothing with any client, so that
+//! agreement means something. It maps on paper: it keeps the table and speaks the protocols, and
+//! forwards no data.
 //!
-//! - [`Gateway`] listens on a UDP socket, of the loopback by default; any number of them live in
-//!   one process.
+//! - [`Gateway`] listens on sockets, of the loopback by default; any number of them live in one
+//!   process.
 //! - [`model::Model`] is the same gateway without sockets, clock or threads: a pure function of its
 //!   seed and of the calls, for simulators.
 //!
@@ -39,6 +40,50 @@
 //! })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # UPnP
+//!
+//! A search, by unicast to [`Gateway::ssdp_addr`], leads to the description, and that to the control
+//! URL of a `WANIPConnection`. What it maps is in the table that PCP and NAT-PMP write too.
+//!
+//! ```
+//! use std::net::UdpSocket;
+//! use libplum_gateway::{Gateway, Op, Quirk};
+//!
+//! // A router that answers late, moves its HTTP port on each restart, and knows no leases.
+//! let gateway = Gateway::builder()
+//!     .quirk(Quirk::SsdpDelay)
+//!     .quirk(Quirk::MovingPort)
+//!     .quirk("permanent-only".parse()?)
+//!     .start()?;
+//! let client = UdpSocket::bind("127.0.0.1:0")?;
+//! client.send_to(
+//!     b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\n\
+//!       ST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\r\n",
+//!     gateway.ssdp_addr().unwrap(),
+//! )?;
+//! let mut answer = [0; 2048];
+//! let length = client.recv(&mut answer)?;
+//! let answer = String::from_utf8_lossy(&answer[..length]);
+//! assert!(answer.contains(&gateway.description_url().unwrap()));
+//!
+//! // What was asked, and what was answered.
+//! assert_eq!(gateway.log().count(Op::SsdpSearch), 1);
+//! println!("{}", gateway.log().entries()[0].to_json());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # An application's test: its mapping survives a restart of the router
+//!
+//! ```
+#![doc = include_str!("../examples/survives_restart.rs")]
+//! ```
+//!
+//! # A test against a router that grants another port
+//!
+//! ```
+#![doc = include_str!("../examples/another_port.rs")]
+//! ```
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -59,3 +104,7 @@ pub use crate::log::{Direction, Dropped, Entry, Fate, Log};
 pub use crate::message::{HttpMessage, Soap};
 pub use crate::model::{Knobs, Nonce, Odds, Quirk, Restart, Rule, TableModel, Transport, Writer};
 pub use crate::packet::{MapFields, NatPmpPacket, Op, Packet, PcpPacket};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

@@ -16,7 +16,7 @@ fn folders() -> Option<Vec<PathBuf>> {
         return None;
     };
     let mut found: Vec<PathBuf> = fs::read_dir(&corpus)
-        .unwrap_or_else(|error| panic!("LIBPLUM_CORPUS is {}: {error}", corpus.display()))
+        .unwrap_or_else(|error| panic!("LIBPLUM_CORPUS is {corpus:?}: {error}"))
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.join("about.json").exists())
         .collect();

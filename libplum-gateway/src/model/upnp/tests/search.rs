@@ -54,7 +54,10 @@ fn everything_that_is_there_is_found() {
         );
         // And each is found by its own name, by unicast and multicast.
         for to_group in [false, true] {
-            assert_eq!(ask(&mut m, to_group, &search_text(st)), [answer.clone()]);
+            assert_eq!(
+                ask(&mut m, to_group, &search_text(st)),
+                std::slice::from_ref(answer)
+            );
         }
     }
     assert_eq!(
