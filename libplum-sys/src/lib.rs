@@ -3,11 +3,14 @@
 //! Everything here is `plum/client.h` and `plum/plum.h` as they stand; the headers hold each
 //! function's contract. Use the crate `libplum` unless you need the C interface itself.
 //!
-//! The engine is built from source with CMake; its headers' folder reaches a dependent's build
-//! script as `DEP_PLUM_INCLUDE`, the C project's as `DEP_PLUM_ROOT`. The bindings are committed, so
-//! that no user needs libclang; the feature `bindgen` generates them at build time instead. Enums of
-//! C are plain integers here, because a later engine may hand out values that this file does not
-//! name.
+//! The engine is built from source with CMake; two variables at build time choose another one:
+//! `LIBPLUM_USE_PKG_CONFIG=1` an installed library, `LIBPLUM_SOURCE=DIR` another source tree. Its
+//! headers' folder reaches a dependent's build script as `DEP_PLUM_INCLUDE`, the C project's as
+//! `DEP_PLUM_ROOT`. Without the feature `client` only `plum/plum.h` is bound.
+//!
+//! The bindings are committed, so that no user needs libclang; the feature `bindgen` generates them
+//! at build time instead. Enums of C are plain integers here, because a later engine may hand out
+//! values that these files do not name.
 #![no_std]
 #![allow(
     missing_docs,
@@ -17,6 +20,10 @@
 )]
 
 #[cfg(not(feature = "bindgen"))]
-include!("bindings.rs");
+include!("plum.rs");
+#[cfg(all(feature = "client", not(feature = "bindgen")))]
+include!("client.rs");
 #[cfg(feature = "bindgen")]
-include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
+include!(concat!(env!("OUT_DIR"), "/plum.rs"));
+#[cfg(all(feature = "client", feature = "bindgen"))]
+include!(concat!(env!("OUT_DIR"), "/client.rs"));

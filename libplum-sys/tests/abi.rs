@@ -10,143 +10,60 @@ use std::process::{Command, Stdio};
 
 use libplum_sys::*;
 
+macro_rules! layout {
+    ($c:expr, $name:ident { $($field:ident),* $(,)? }) => {{
+        let name = stringify!($name);
+        assert_c($c, format!("sizeof({name}) == {}", size_of::<$name>()));
+        $(
+            let (field, offset) = (stringify!($field), offset_of!($name, $field));
+            assert_c($c, format!("offsetof({name}, {field}) == {offset}"));
+        )*
+        // Fields that Rust knows and a sum that leaves room for padding only.
+        let next = [$(offset_of!($name, $field)),*, size_of::<$name>()];
+        assert!(next.windows(2).all(|w| w[0] < w[1]), "{name}: the fields are in C's order");
+    }};
+}
+macro_rules! constants {
+    ($c:expr, $($name:ident),* $(,)?) => {
+        $(assert_c($c, format!("(long long){} == {}", stringify!($name), i64::from($name)));)*
+    };
+}
+
 /// One static assertion in C for each struct, field and constant.
 fn probe() -> String {
-    let mut c = String::from("#define PLUM_STATIC\n#include \"plum/client.h\"\n");
-    macro_rules! layout {
-        ($name:ident { $($field:ident),* $(,)? }) => {{
-            let name = stringify!($name);
-            assert_c(&mut c, format!("sizeof({name}) == {}", size_of::<$name>()));
-            $(
-                let (field, offset) = (stringify!($field), offset_of!($name, $field));
-                assert_c(&mut c, format!("offsetof({name}, {field}) == {offset}"));
-            )*
-            // Fields that Rust knows and a sum that leaves room for padding only.
-            let next = [$(offset_of!($name, $field)),*, size_of::<$name>()];
-            assert!(next.windows(2).all(|w| w[0] < w[1]), "{name}: the fields are in C's order");
-        }};
-    }
-    macro_rules! constants {
-        ($($name:ident),* $(,)?) => {
-            $(assert_c(&mut c, format!("(long long){} == {}", stringify!($name), i64::from($name)));)*
-        };
-    }
-    layout!(plum_config_t {
-        log_level,
-        log_callback,
-        dummytls_domain,
-        discover_timeout,
-        mapping_timeout,
-        recheck_period,
-        protocol
-    });
-    layout!(plum_mapping_t {
-        protocol,
-        mapping_protocol,
-        internal_port,
-        external_port,
-        external_host,
-        user_ptr
-    });
-    layout!(plum_address_t {
-        family,
-        reserved,
-        port,
-        scope_id,
-        ip
-    });
-    layout!(plum_client_options_t {
-        size,
-        log_callback,
-        log_ctx,
-        gateway,
-        interface,
-        log_level,
-        flags,
-        protocols,
-        lifetime_s,
-        discover_timeout_ms,
-        mapping_timeout_ms,
-        recheck_period_ms,
-        shutdown_timeout_ms,
-        restart_jitter_ms,
-        gateway_port,
-        reserved
-    });
-    layout!(plum_map_options_t {
-        size,
-        transport,
-        flags,
-        internal_port,
-        reserved,
-        lifetime_s,
-        timeout_ms,
-        family,
-        suggested,
-        description,
-        user_ptr
-    });
-    layout!(plum_mapping_info_t {
-        state,
-        transport,
-        mapping_protocol,
-        reason,
-        reason_protocol,
-        code,
-        internal_port,
-        reserved,
-        lifetime_s,
-        remaining_s,
-        changes,
-        external,
-        local,
-        gateway,
-        user_ptr
-    });
-    layout!(plum_network_t {
-        ifindex,
-        reserved,
-        local,
-        gateway
-    });
-    layout!(plum_answer_t {
-        protocol,
-        reason,
-        code,
-        rtt_ms,
-        epoch_s,
-        external,
-        gateway,
-        local
-    });
-    layout!(plum_client_stats_t {
-        size,
-        sent,
-        received,
-        retransmitted,
-        dropped,
-        deletes_sent,
-        deletes_confirmed,
-        resets,
-        wakeups,
-        log_dropped,
-        mappings,
-        heap_bytes,
-        heap_peak_bytes
-    });
+    let mut c =
+        String::from("#define PLUM_STATIC\n#include \"plum/plum.h\"\n#include <stddef.h>\n");
+    layout!(
+        &mut c,
+        plum_config_t {
+            log_level,
+            log_callback,
+            dummytls_domain,
+            discover_timeout,
+            mapping_timeout,
+            recheck_period,
+            protocol
+        }
+    );
+    layout!(
+        &mut c,
+        plum_mapping_t {
+            protocol,
+            mapping_protocol,
+            internal_port,
+            external_port,
+            external_host,
+            user_ptr
+        }
+    );
     constants!(
+        &mut c,
         PLUM_ERR_SUCCESS,
         PLUM_ERR_INVALID,
         PLUM_ERR_FAILED,
         PLUM_ERR_NOT_AVAIL,
         PLUM_MAX_HOST_LEN,
         PLUM_MAX_ADDRESS_LEN,
-        PLUM_PROTOCOLS_PCP,
-        PLUM_PROTOCOLS_NATPMP,
-        PLUM_PROTOCOLS_UPNP,
-        PLUM_PROTOCOLS_ALL,
-        PLUM_CLIENT_FEED_NETWORKS,
-        PLUM_MAP_PREFER_FAILURE,
         PLUM_LOG_LEVEL_VERBOSE,
         PLUM_LOG_LEVEL_DEBUG,
         PLUM_LOG_LEVEL_INFO,
@@ -173,6 +90,130 @@ fn probe() -> String {
         PLUM_DUMMYTLS_PEM_CHAIN,
         PLUM_DUMMYTLS_PEM_FULLCHAIN,
         PLUM_DUMMYTLS_PEM_PRIVKEY,
+    );
+    #[cfg(feature = "client")]
+    probe_client(&mut c);
+    c
+}
+
+#[cfg(feature = "client")]
+fn probe_client(c: &mut String) {
+    c.push_str("#include \"plum/client.h\"\n");
+    layout!(
+        c,
+        plum_address_t {
+            family,
+            reserved,
+            port,
+            scope_id,
+            ip
+        }
+    );
+    layout!(
+        c,
+        plum_client_options_t {
+            size,
+            log_callback,
+            log_ctx,
+            gateway,
+            interface,
+            log_level,
+            flags,
+            protocols,
+            lifetime_s,
+            discover_timeout_ms,
+            mapping_timeout_ms,
+            recheck_period_ms,
+            shutdown_timeout_ms,
+            restart_jitter_ms,
+            gateway_port,
+            reserved
+        }
+    );
+    layout!(
+        c,
+        plum_map_options_t {
+            size,
+            transport,
+            flags,
+            internal_port,
+            reserved,
+            lifetime_s,
+            timeout_ms,
+            family,
+            suggested,
+            description,
+            user_ptr
+        }
+    );
+    layout!(
+        c,
+        plum_mapping_info_t {
+            state,
+            transport,
+            mapping_protocol,
+            reason,
+            reason_protocol,
+            code,
+            internal_port,
+            reserved,
+            lifetime_s,
+            remaining_s,
+            changes,
+            external,
+            local,
+            gateway,
+            user_ptr
+        }
+    );
+    layout!(
+        c,
+        plum_network_t {
+            ifindex,
+            reserved,
+            local,
+            gateway
+        }
+    );
+    layout!(
+        c,
+        plum_answer_t {
+            protocol,
+            reason,
+            code,
+            rtt_ms,
+            epoch_s,
+            external,
+            gateway,
+            local
+        }
+    );
+    layout!(
+        c,
+        plum_client_stats_t {
+            size,
+            sent,
+            received,
+            retransmitted,
+            dropped,
+            deletes_sent,
+            deletes_confirmed,
+            resets,
+            wakeups,
+            log_dropped,
+            mappings,
+            heap_bytes,
+            heap_peak_bytes
+        }
+    );
+    constants!(
+        c,
+        PLUM_PROTOCOLS_PCP,
+        PLUM_PROTOCOLS_NATPMP,
+        PLUM_PROTOCOLS_UPNP,
+        PLUM_PROTOCOLS_ALL,
+        PLUM_CLIENT_FEED_NETWORKS,
+        PLUM_MAP_PREFER_FAILURE,
         PLUM_REASON_NONE,
         PLUM_REASON_NO_GATEWAY,
         PLUM_REASON_NO_ANSWER,
@@ -187,7 +228,6 @@ fn probe() -> String {
         PLUM_ASK_EXTERNAL_ADDRESS,
         PLUM_ASK_PROBE,
     );
-    c
 }
 
 fn assert_c(c: &mut String, condition: String) {
@@ -252,6 +292,7 @@ fn programs_compiled_for_libplum_0_6_on_lp64_still_fit() {
 }
 
 #[test]
+#[cfg(feature = "client")]
 fn option_structs_begin_with_their_size() {
     assert_eq!(offset_of!(plum_client_options_t, size), 0);
     assert_eq!(offset_of!(plum_map_options_t, size), 0);
