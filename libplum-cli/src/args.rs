@@ -1,11 +1,14 @@
 //! The command line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use libplum::Transport;
+use libplum_gateway::Quirk;
 
 /// Opens ports at your router, and closes them again.
 ///
@@ -54,6 +57,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Is a router: answers PCP, NAT-PMP and UPnP, for tests of clients in any language
+    Gateway(GatewayArgs),
     /// Opens a port by each protocol at a gateway that it brings along: no router is needed
     Demo {
         /// One JSON object a line
@@ -100,6 +105,85 @@ impl MapArgs {
             only.external = Some(external);
         }
         Ok(ports)
+    }
+}
+
+/// A router in a box. It maps on paper: it answers as a router does, and forwards nothing.
+///
+/// It runs until Ctrl-C or SIGTERM, and prints each change of its mapping table; on a terminal it
+/// shows the table itself.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct GatewayArgs {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    /// The external address to tell [default: 203.0.113.7]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) external: Option<Ipv4Addr>,
+    /// Take any free ports, instead of 5351 and 1900, and announce nothing
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// The port of HTTP [default: any free one]
+    #[arg(long, value_name = "N", value_parser = port)]
+    pub(crate) http_port: Option<u16>,
+    /// An oddity of real routers; may be given several times
+    #[arg(long = "quirk", value_name = "NAME")]
+    pub(crate) quirks: Vec<Quirk>,
+    /// Explain each quirk, and end
+    #[arg(long)]
+    pub(crate) list_quirks: bool,
+    /// Wear the documents of a captured router: a folder with desc.xml and about.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) like: Option<PathBuf>,
+    /// With --like: HTTP on the ports that the captured router had
+    #[arg(long, requires = "like", conflicts_with = "http_port")]
+    pub(crate) captured_ports: bool,
+    /// A protocol to leave out; may be given several times
+    #[arg(long, value_name = "PROTOCOL", value_enum)]
+    pub(crate) without: Vec<Spoken>,
+    /// InternetGatewayDevice:1 or :2 [default: 1]
+    #[arg(long, value_name = "1|2", value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) igd: Option<u8>,
+    /// The lifetimes to grant by PCP and NAT-PMP, in seconds [default: 120-86400]
+    #[arg(long, value_name = "MIN-MAX")]
+    pub(crate) lifetimes: Option<Lifetimes>,
+    /// Where every chance comes from
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Write everything asked and answered to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+    /// Stop after so long
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) hold: Option<Duration>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `--without`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Spoken {
+    Pcp,
+    Natpmp,
+    Upnp,
+}
+
+/// `--lifetimes`: the gateway judges whether the range makes sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lifetimes(pub(crate) RangeInclusive<u32>);
+
+impl FromStr for Lifetimes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |text: &str| match text.parse::<u32>() {
+            Ok(number) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(number),
+            _ => Err(format!("{text:?} is no number of seconds")),
+        };
+        let (min, max) = text.split_once('-').unwrap_or((text, text));
+        Ok(Lifetimes(number(min)?..=number(max)?))
     }
 }
 

@@ -4,6 +4,7 @@
 mod args;
 mod demo;
 mod external_ip;
+mod gateway;
 mod logger;
 mod map;
 mod output;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
             Command::Map(args) => map::run(&common, &args),
             Command::Probe { json } => probe::run(&common, json),
             Command::ExternalIp { json } => external_ip::run(&common, json),
+            Command::Gateway(args) => gateway::run(&common, &args),
             Command::Demo { json } => demo::run(&common, json),
         }
     };
