@@ -254,19 +254,20 @@ static void send_action(plum_engine *e, const plum_gateway *gw, size_t size, plu
     out->u.send.size = size;
 }
 
-static bool poll_send(plum_engine *e, plum_action *out)
+/* False when the socket has gone since: that datagram is lost. */
+static bool send_one(plum_engine *e, plum_tx *tx, plum_action *out)
 {
-    if (plum_link_is_alone(&e->tx))
-        return false;
-    plum_tx *tx = PLUM_OBJECT(e->tx.next, plum_tx, link);
-    plum_link_remove(&tx->link);
     plum_gateway *gw;
     if (tx->kind == PLUM_TX_WIRE) {
         plum_wire *w = PLUM_OBJECT(tx, plum_wire, tx);
-        send_action(e, w->gw, encode_wire(e, w->gw, w), out);
+        bool sent = w->gw->opened;
+        if (sent)
+            send_action(e, w->gw, encode_wire(e, w->gw, w), out);
         if (w->last_words)
             plum_wire_finish(e, w);
-    } else if (tx->kind == PLUM_TX_ANNOUNCE) {
+        return sent;
+    }
+    if (tx->kind == PLUM_TX_ANNOUNCE) {
         gw = PLUM_OBJECT(tx, plum_gateway, announce_tx);
         send_action(e, gw, plum_pcp_write_announce(e->out, &gw->local), out);
     } else {
@@ -274,6 +275,17 @@ static bool poll_send(plum_engine *e, plum_action *out)
         send_action(e, gw, plum_natpmp_write_external(e->out), out);
     }
     return true;
+}
+
+static bool poll_send(plum_engine *e, plum_action *out)
+{
+    while (!plum_link_is_alone(&e->tx)) {
+        plum_tx *tx = PLUM_OBJECT(e->tx.next, plum_tx, link);
+        plum_link_remove(&tx->link);
+        if (send_one(e, tx, out))
+            return true;
+    }
+    return false;
 }
 
 static bool close_one(plum_gateway *gw, plum_action *out)

@@ -221,6 +221,10 @@ static void on_map(plum_engine *e, plum_gateway *gw, const plum_natpmp_response 
     } else if (r->result || r->lifetime == 0) {
         plum_log_wire(e, 2, w, plum_natpmp_result_name(r->result));
         refuse(e, gw, w, PLUM_WHY_REFUSED, r->result);
+    } else if (!gw->np_external.family) {
+        /* Opcode 0 has taken its address back while this was out. */
+        refuse(e, gw, w, PLUM_WHY_REFUSED, PLUM_NATPMP_NETWORK_FAILURE);
+        w->ghosts |= PLUM_ALLOW_NATPMP; /* the rule is there all the same */
     } else {
         plum_addr external = {gw->np_external, r->external_port};
         plum_wire_granted(e, w, PLUM_BY_NATPMP, &external, r->lifetime);

@@ -29,8 +29,13 @@
 /* CTest's "not run". */
 #define CHECK_SKIPPED 77
 
+/* One for the whole program; set from callbacks as well. What is linked to a test from support/
+ * says CHECK_SUPPORT before it includes this. */
+extern atomic_bool check_now_failed;
+#ifndef CHECK_SUPPORT
+atomic_bool check_now_failed;
 static int check_passed, check_failed;
-static atomic_bool check_now_failed; /* set from callbacks as well */
+#endif
 
 static inline void check_fail(const char *file, int line, const char *what)
 {
@@ -73,6 +78,7 @@ static inline void check_str(const char *file, int line, const char *what, const
         }                                                                                          \
     } while (0)
 
+#ifndef CHECK_SUPPORT
 static inline void check_run(const char *name, void (*test)(void))
 {
     const time_t begun = time(NULL);
@@ -97,5 +103,7 @@ static inline int check_end(void)
     printf("%d passed, %d failed\n", check_passed, check_failed);
     return check_failed == 0 && check_passed > 0 ? 0 : 1;
 }
+
+#endif
 
 #endif

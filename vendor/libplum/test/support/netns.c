@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define CHECK_SUPPORT
 #include "check.h"
 
 static void give_up(const char *why)

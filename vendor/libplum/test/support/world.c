@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "world.h"
 
+#define CHECK_SUPPORT
 #include "check.h"
 
 #define SERVER_PORT 5351
