@@ -14,6 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let listen: SocketAddr = args.next().as_deref().unwrap_or("127.0.0.1:0").parse()?;
     let mut builder = Gateway::builder().listen(listen);
+    if listen.port() == 5351 {
+        builder = builder.ssdp_port(1900).announce_start(true); // the real ports, as a router has them
+    }
     for name in args {
         builder = builder.quirk(name.parse::<Quirk>()?);
     }

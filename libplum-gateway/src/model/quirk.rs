@@ -502,6 +502,7 @@ impl Quirk {
                 knobs.announcements = Announcements::Miniupnpd;
                 knobs.nat_pmp_spares_pcp = Odds::Chance(0.5);
                 knobs.upnp.miniupnpd = true;
+                knobs.upnp.server = "Debian/6.1 UPnP/1.1 MiniUPnPd/2.3.1".to_owned();
                 knobs.upnp.igd = Igd::V2;
                 knobs.upnp.ipv6_firewall = true;
                 knobs.upnp.searches = Searches::AnyVersion;

@@ -55,8 +55,12 @@ pub mod pinhole {
 
 /// The name that the standards give a code; the five that mean something else for pinholes are
 /// named there as well.
-pub(crate) fn describe(code: u16) -> &'static str {
+/// miniupnpd has words of its own for some.
+pub(crate) fn describe(code: u16, miniupnpd: bool) -> &'static str {
     match code {
+        ACTION_FAILED if miniupnpd => "ActionFailed",
+        NO_WILDCARD_IN_EXTERNAL_PORT if miniupnpd => "Wildcard not permited in ExtPort",
+        INCONSISTENT_PARAMETERS if miniupnpd => "InconsistentParameter",
         INVALID_ACTION => "Invalid Action",
         INVALID_ARGS => "Invalid Args",
         ACTION_FAILED => "Action Failed",

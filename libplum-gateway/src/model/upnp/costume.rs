@@ -116,7 +116,7 @@ impl Costume {
             headers,
             body,
             head,
-            close: false,
+            ..Response::default()
         }
     }
 

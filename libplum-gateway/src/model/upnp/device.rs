@@ -123,7 +123,8 @@ impl Device {
             ],
         };
         if knobs.ipv6_firewall {
-            let firewall = Service::ours("WANIPv6FirewallControl", 1, "WANIPv6FC1", "IP6FCtl");
+            let firewall =
+                Service::ours("WANIPv6FirewallControl", 1, "WANIPv6Firewall1", "IP6FCtl");
             connections[0].push(firewall);
         }
         let connections = connections
@@ -134,7 +135,16 @@ impl Device {
         let common = Service::ours("WANCommonInterfaceConfig", 1, "WANCommonIFC1", "CmnIfCfg");
         let wan = device("WANDevice", &uuids[1], vec![common], connections);
         let layer3 = Service::ours("Layer3Forwarding", 1, "L3Forwarding1", "L3F");
-        device("InternetGatewayDevice", &uuids[0], vec![layer3], vec![wan])
+        let mut own = vec![layer3];
+        if knobs.miniupnpd {
+            own.push(Service::ours(
+                "DeviceProtection",
+                1,
+                "DeviceProtection1",
+                "DP",
+            ));
+        }
+        device("InternetGatewayDevice", &uuids[0], own, vec![wan])
     }
 
     /// The device description (UDA 1.0 §2.1). `base` is written as URLBase when given.

@@ -84,8 +84,10 @@ enum Body {
 }
 
 /// Takes requests out of a stream. After [`Progress::Bad`] it takes nothing more.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Decoder {
+    /// An HTTP/1.1 request without a Host is none (RFC 9112 §3.2).
+    wants_host: bool,
     buffer: Vec<u8>,
     /// So much of the buffer has been found to be no whole head.
     tried: usize,
@@ -95,6 +97,17 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
+    pub(crate) fn new(wants_host: bool) -> Self {
+        Self {
+            wants_host,
+            buffer: Vec::new(),
+            tried: 0,
+            head: None,
+            asked_to_continue: false,
+            broken: false,
+        }
+    }
+
     /// Takes bytes in. A client that sends more than one request ahead of the answers gets no
     /// further than the bounds of one.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
@@ -200,7 +213,7 @@ impl Decoder {
         };
         self.buffer.drain(..used);
         self.tried = 0;
-        match framing(&request) {
+        match framing(&request, self.wants_host) {
             Ok(body) => {
                 let chunked = matches!(body, Body::ChunkSize);
                 self.head = Some((Request { chunked, ..request }, body));
@@ -284,9 +297,9 @@ impl Decoder {
 }
 
 /// RFC 9112 §6.3, for requests.
-fn framing(request: &Request) -> Result<Body, u16> {
-    if request.minor == 1 && request.header("host").is_none() {
-        return Err(400); // RFC 9112 §3.2
+fn framing(request: &Request, wants_host: bool) -> Result<Body, u16> {
+    if wants_host && request.minor == 1 && request.header("host").is_none() {
+        return Err(400);
     }
     let mut lengths = request
         .headers
@@ -325,6 +338,8 @@ pub(crate) struct Response {
     /// A captured head, up to and with the empty line, to be used instead of one of ours.
     pub(crate) head: Option<Vec<u8>>,
     pub(crate) close: bool,
+    /// It is said in HTTP/1.0, though its length is told.
+    pub(crate) in_1_0: bool,
 }
 
 impl Response {
@@ -370,7 +385,11 @@ pub(crate) fn write(
     if let Some(head) = &response.head {
         return write_captured(head, response, is_head, close);
     }
-    let version = if style.http10 { "1.0" } else { "1.1" };
+    let version = if style.http10 || response.in_1_0 {
+        "1.0"
+    } else {
+        "1.1"
+    };
     let mut out = format!(
         "HTTP/{version} {} {}\r\n",
         response.status,
@@ -392,18 +411,16 @@ pub(crate) fn write(
     }
     let open_ended = style.http10 || style.no_length_open;
     let chunked = style.chunked && !open_ended && !response.body.is_empty();
+    if close && !style.http10 && !style.no_length_open {
+        field("Connection", "close");
+    }
     if chunked {
         field("Transfer-Encoding", "chunked");
     } else if !open_ended {
         field("Content-Length", &response.body.len().to_string());
     }
-    if close && !style.http10 && !style.no_length_open {
-        field("Connection", "close");
-    }
     field("Server", server);
-    if request.is_some_and(|r| r.method == "POST") {
-        field("Ext", ""); // UDA 1.0 §3.2.2
-    }
+    field("Ext", ""); // UDA 1.0 §3.2.2
     out.push_str("\r\n");
     let mut out = out.into_bytes();
     if is_head {

@@ -2,12 +2,14 @@
 //!
 //! Section numbers are those of WANIPConnection:1 (version 1.01) and, where said, of :2.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::super::table::{Filter, Held, Key, Label, TableModel, Transport, Writer};
 use super::super::Model;
+use super::args::{self, How};
 use super::code;
 use super::device::{Kind, Service};
 use super::knobs::Leases;
@@ -83,12 +85,14 @@ impl Model {
                 ("NewUpstreamMaxBitRate", "50000000".to_owned()),
                 ("NewDownstreamMaxBitRate", "100000000".to_owned()),
             ]),
+            "SetConnectionType" if self.how() == How::Miniupnpd => Err(731), // ReadOnly
             "SetConnectionType" => match call.arg("NewConnectionType") {
                 Some("IP_Routed") if !up => Ok(Vec::new()),
                 // "InactiveConnectionStateRequired": it cannot be changed while it is up.
                 Some("IP_Routed") => Err(code::INACTIVE_STATE_REQUIRED),
                 _ => Err(code::INVALID_ARGS),
             },
+            "RequestConnection" if self.how() == How::Miniupnpd => Err(code::NOT_AUTHORIZED),
             "RequestConnection" if up => Ok(Vec::new()),
             "RequestConnection" => Err(704), // ConnectionSetupFailed
             "ForceTermination" if up => Err(code::NOT_AUTHORIZED), // no program hangs up for the house
@@ -135,22 +139,26 @@ impl Model {
     ) -> Result<Wish, u16> {
         let knobs = &self.knobs.upnp;
         let any = call.action == "AddAnyPortMapping";
-        let external_port = port(call, "NewExternalPort")?;
-        let internal_port = port(call, "NewInternalPort")?;
+        let how = self.how();
+        let external_port = args::port(call, "NewExternalPort", how)?;
+        let internal_port = args::port(call, "NewInternalPort", how)?;
         let transport = self.transport(call)?;
         let lease = match call.arg("NewLeaseDuration") {
-            Some(text) => number(text)?,
+            Some(text) => args::number(text, how)?,
             None => 0,
         };
-        let enabled = call.arg("NewEnabled").map_or(Ok(true), boolean)?;
+        let enabled = call
+            .arg("NewEnabled")
+            .map_or(Ok(true), |text| args::boolean(text, how))?;
         let description = call.arg("NewPortMappingDescription").unwrap_or_default();
-        let client: Ipv4Addr = call
-            .arg("NewInternalClient")
-            .unwrap_or_default()
-            .parse()
-            .map_err(|_| code::INVALID_ARGS)?;
+        let client: Ipv4Addr = match call.arg("NewInternalClient").unwrap_or_default() {
+            "" if how == How::Miniupnpd => return Err(code::ACTION_FAILED),
+            text => text.parse().map_err(|_| code::INVALID_ARGS)?,
+        };
         let filters = match call.arg("NewRemoteHost").unwrap_or_default() {
             "" => Vec::new(),
+            // Whatever it is, it is taken for none.
+            host if how == How::Miniupnpd && host.parse::<Ipv4Addr>().is_err() => Vec::new(),
             host => {
                 let host: Ipv4Addr = host.parse().map_err(|_| code::INVALID_ARGS)?;
                 vec![Filter {
@@ -170,7 +178,8 @@ impl Model {
         if external_port == 0 && !any {
             return Err(code::NO_WILDCARD_IN_EXTERNAL_PORT);
         }
-        if internal_port == 0 {
+        if internal_port == 0 && (any || how == How::Strict) {
+            let version = if how == How::Strict { version } else { 1 };
             return Err(if version >= 2 {
                 code::NO_WILDCARD_IN_INTERNAL_PORT
             } else {
@@ -237,9 +246,13 @@ impl Model {
         version: u32,
         call: &Call,
     ) -> Outcome {
-        let wish = self.read_wish(peer, service, version, call)?;
+        let mut wish = self.read_wish(peer, service, version, call)?;
         let key = Key::V4(wish.transport, wish.external_port);
-        if !self.may_grant(wish.transport, wish.external_port) {
+        let is_reserved = match self.how() {
+            How::Strict => !self.may_grant(wish.transport, wish.external_port),
+            How::Miniupnpd => self.knobs.reserved_ports.contains(&wish.external_port),
+        };
+        if is_reserved {
             return Err(code::CONFLICT);
         }
         let mut kept = None;
@@ -259,6 +272,9 @@ impl Model {
                     } else {
                         code::CONFLICT
                     });
+                }
+                if call.arg("NewPortMappingDescription").is_none() {
+                    wish.label.description = rule.description().into_owned();
                 }
                 if self.knobs.upnp.no_extend && same_port {
                     kept = Some(rule.expires);
@@ -284,7 +300,16 @@ impl Model {
             0 => 0,
             port => port.max(lowest),
         };
-        let chosen = self.choose_port(client, wish.transport, wish.internal_port, wanted);
+        let held = self.table.get(Key::V4(wish.transport, wanted));
+        let is_own = held.is_some_and(|r| r.client == client && r.writer != Writer::Static);
+        let chosen = match self.how() {
+            How::Miniupnpd if is_own => Some(wanted),
+            How::Miniupnpd if wanted == 0 => {
+                let any = 1024 + self.port_rng.below(64_512) as u16;
+                self.choose_port(client, wish.transport, wish.internal_port, any)
+            }
+            _ => self.choose_port(client, wish.transport, wish.internal_port, wanted),
+        };
         wish.external_port = chosen.filter(|&p| p >= lowest).ok_or(code::NO_PORT_MAPS)?;
         if self
             .table
@@ -341,8 +366,15 @@ impl Model {
 
     /// §2.4.17.
     fn delete_port_mapping(&mut self, peer: IpAddr, call: &Call) -> Outcome {
-        let key = Key::V4(self.transport(call)?, port(call, "NewExternalPort")?);
-        let rule = self.table.get(key).ok_or(code::NO_SUCH_ENTRY)?;
+        let key = Key::V4(
+            self.transport(call)?,
+            args::entry_port(call, "NewExternalPort", self.how())?,
+        );
+        let rule = match self.table.get(key) {
+            Some(rule) => rule,
+            None if self.how() == How::Miniupnpd => return Ok(Vec::new()),
+            None => return Err(code::NO_SUCH_ENTRY),
+        };
         self.check_remote_host(rule, call)?;
         if !self.may_delete(rule, peer) {
             return Err(code::NOT_AUTHORIZED);
@@ -354,9 +386,13 @@ impl Model {
     /// WANIPConnection:2 §2.5.18. NewManage is 1 for a client that has the right to others' entries,
     /// which nobody has in secure mode.
     fn delete_port_mapping_range(&mut self, peer: IpAddr, call: &Call) -> Outcome {
-        let (start, end) = (port(call, "NewStartPort")?, port(call, "NewEndPort")?);
+        let how = self.how();
+        let start = args::port(call, "NewStartPort", how)?;
+        let end = args::port(call, "NewEndPort", how)?;
         let transport = self.transport(call)?;
-        let manage = call.arg("NewManage").map_or(Ok(false), boolean)?;
+        let manage = call
+            .arg("NewManage")
+            .map_or(Ok(false), |text| args::boolean(text, How::Strict))?;
         if start > end {
             return Err(code::INCONSISTENT_PARAMETERS);
         }
@@ -402,7 +438,10 @@ impl Model {
     }
 
     fn specific_entry(&mut self, call: &Call) -> Outcome {
-        let key = Key::V4(self.transport(call)?, port(call, "NewExternalPort")?);
+        let key = Key::V4(
+            self.transport(call)?,
+            args::entry_port(call, "NewExternalPort", self.how())?,
+        );
         if let Some(code) = self.knobs.upnp.lookup_fails {
             return Err(code);
         }
@@ -412,7 +451,7 @@ impl Model {
     }
 
     fn generic_entry(&mut self, call: &Call) -> Outcome {
-        let index = port(call, "NewPortMappingIndex")?;
+        let index = args::index(call, "NewPortMappingIndex", self.how())?;
         if let Some(code) = self.knobs.upnp.lookup_fails {
             return Err(code);
         }
@@ -429,10 +468,15 @@ impl Model {
 
     /// WANIPConnection:2 §2.5.21.
     fn list_of_port_mappings(&mut self, peer: IpAddr, call: &Call) -> Outcome {
-        let (start, end) = (port(call, "NewStartPort")?, port(call, "NewEndPort")?);
+        let how = self.how();
+        let start = args::port(call, "NewStartPort", how)?;
+        let end = args::port(call, "NewEndPort", how)?;
         let transport = self.transport(call)?;
-        let manage = call.arg("NewManage").map_or(Ok(false), boolean)?;
-        let most = number(call.arg("NewNumberOfPorts").ok_or(code::INVALID_ARGS)?)?;
+        let manage = call
+            .arg("NewManage")
+            .map_or(Ok(false), |text| args::boolean(text, How::Strict))?;
+        let most = call.arg("NewNumberOfPorts").ok_or(code::INVALID_ARGS)?;
+        let most = args::number(most, how)?;
         if start > end {
             return Err(code::INCONSISTENT_PARAMETERS);
         }
@@ -441,15 +485,23 @@ impl Model {
             .ok()
             .filter(|&n| n != 0)
             .map_or(LISTING, |n| n.min(LISTING));
-        let mut listing =
-            String::from("<p:PortMappingList xmlns:p=\"urn:schemas-upnp-org:gw:WANIPConnection\">");
+        let mut listing = String::from(
+            "<p:PortMappingList xmlns:p=\"urn:schemas-upnp-org:gw:WANIPConnection\" \
+             xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xsi:schemaLocation=\"urn:schemas-upnp-org:gw:WANIPConnection \
+             http://www.upnp.org/schemas/gw/WANIPConnection-v2.xsd\">",
+        );
         let mut count = 0;
         let all = manage || self.knobs.upnp.miniupnpd;
-        let rules = self
+        let within = self
             .table
             .iter()
             .filter(|r| is_within(r, transport, start, end));
-        for rule in rules.filter(|r| all || r.client == peer).take(most) {
+        let mut rules: Vec<&Held> = within.filter(|r| all || r.client == peer).collect();
+        if self.how() == How::Miniupnpd {
+            rules.sort_by_key(|r| Reverse(r.serial)); // the newest first
+        }
+        for rule in rules.into_iter().take(most) {
             count += 1;
             let _ = write!(
                 listing,
@@ -474,6 +526,14 @@ impl Model {
         Ok(vec![("NewPortListing", listing)])
     }
 
+    fn how(&self) -> How {
+        if self.knobs.upnp.miniupnpd && !self.knobs.upnp.strict {
+            How::Miniupnpd
+        } else {
+            How::Strict
+        }
+    }
+
     fn transport(&self, call: &Call) -> Result<Transport, u16> {
         let text = call.arg("NewProtocol").ok_or(code::INVALID_ARGS)?;
         match text {
@@ -482,19 +542,23 @@ impl Model {
             _ if self.knobs.upnp.strict => Err(code::INVALID_ARGS),
             _ if text.eq_ignore_ascii_case("TCP") => Ok(Transport::Tcp),
             _ if text.eq_ignore_ascii_case("UDP") => Ok(Transport::Udp),
+            // What is not UDP is TCP.
+            _ if self.how() == How::Miniupnpd => Ok(Transport::Tcp),
             _ => Err(code::INVALID_ARGS),
         }
     }
 
-    /// UDA 1.0 §3.2.3: 402 when there are "not enough in args". miniupnpd forgives four of them.
+    /// UDA 1.0 §3.2.3: 402 when there are "not enough in args". miniupnpd forgives most.
     pub(super) fn check_args(&self, service: &Service, call: &Call) -> Result<(), u16> {
-        const FORGIVEN: [&str; 4] = [
+        const FORGIVEN: [&str; 6] = [
             "NewRemoteHost",
+            "NewInternalClient", // 501 later
             "NewEnabled",
             "NewPortMappingDescription",
             "NewLeaseDuration",
+            "NewConnectionType",
         ];
-        let forgives = self.knobs.upnp.miniupnpd && !self.knobs.upnp.strict;
+        let forgives = self.how() == How::Miniupnpd;
         let missing = scpd::inputs(service.kind, &call.action)
             .into_iter()
             .any(|name| call.arg(name).is_none() && !(forgives && FORGIVEN.contains(&name)));
@@ -548,26 +612,4 @@ fn is_private(ip: Ipv4Addr) -> bool {
         || ip.is_loopback()
         || ip.is_link_local()
         || (a == 100 && b & 0xc0 == 64)
-}
-
-pub(super) fn port(call: &Call, name: &str) -> Result<u16, u16> {
-    let number = number(call.arg(name).ok_or(code::INVALID_ARGS)?)?;
-    u16::try_from(number).map_err(|_| code::INVALID_ARGS)
-}
-
-/// Decimal digits and nothing else.
-pub(super) fn number(text: &str) -> Result<u32, u16> {
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(code::INVALID_ARGS);
-    }
-    text.parse().map_err(|_| code::INVALID_ARGS)
-}
-
-/// UDA 1.0 §2.3: 0, 1, true, false, yes, no.
-pub(super) fn boolean(text: &str) -> Result<bool, u16> {
-    match text {
-        "1" | "true" | "True" | "yes" => Ok(true),
-        "0" | "false" | "False" | "no" => Ok(false),
-        _ => Err(code::INVALID_ARGS),
-    }
 }

@@ -139,8 +139,9 @@ pub struct Upnp {
     pub moving_port: bool,
     /// A new WAN address takes all rules away but the static ones, and the uptime starts anew.
     pub wan_change_loses_rules: bool,
-    /// Small habits of miniupnpd: missing arguments are forgiven, an empty list is a success,
-    /// RemoteHost is not compared.
+    /// Small habits of miniupnpd 2.3.1: numbers are read as C's `atoi` does, missing arguments are
+    /// forgiven, deleting nothing and listing nothing are successes, RemoteHost is not compared, and
+    /// DeviceProtection:1 is listed (without actions).
     pub miniupnpd: bool,
     /// The SERVER header of all answers.
     pub server: String,

@@ -4,6 +4,7 @@
 //! [`Model::connect`], [`Model::stream_data`] and [`Model::stream_end`], and what is to be written to
 //! them or done with them leaves by [`Model::poll_stream`].
 
+mod args;
 pub mod code;
 mod costume;
 mod device;
@@ -254,7 +255,7 @@ impl Model {
         let stream = Stream {
             door,
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
-            decoder: Decoder::default(),
+            decoder: Decoder::new(!knobs.miniupnpd),
             busy: false,
             ended: false,
             done: false,
@@ -416,9 +417,7 @@ impl Model {
         };
         stream.busy = true;
         let peer = stream.peer;
-        let call = (request.method == "POST")
-            .then(|| Call::parse(&request.body).ok())
-            .flatten();
+        let call = self.read_call(&request);
         let op = op_of(&request, call.as_ref());
         let number = self.log_request(now, peer, op, &request, call.as_ref());
         let fate = if self.dice.lose_request(&mut self.knobs.trouble, op) {
@@ -459,6 +458,28 @@ impl Model {
         }
     }
 
+    /// The control message of a POST. miniupnpd looks at SOAPAction first, and at the body only for
+    /// arguments.
+    fn read_call(&self, request: &Request) -> Option<Call> {
+        if request.method != "POST" {
+            return None;
+        }
+        if let Ok(call) = Call::parse(&request.body) {
+            return Some(call);
+        }
+        let (service, action) = request
+            .header("soapaction")
+            .filter(|_| self.knobs.upnp.miniupnpd)?
+            .trim_matches('"')
+            .split_once('#')?;
+        Some(Call {
+            service: service.to_owned(),
+            action: action.to_owned(),
+            args: Vec::new(),
+            prefixed: false,
+        })
+    }
+
     /// Serves a request whose turn has come. The connection may be gone; what was asked is done.
     pub(super) fn finish_http(
         &mut self,
@@ -476,7 +497,8 @@ impl Model {
                 None => return,
             },
         };
-        let (response, soap) = self.respond(at, door, peer.ip(), op, request, call);
+        let (mut response, soap) = self.respond(at, door, peer.ip(), op, request, call);
+        response.in_1_0 = self.knobs.upnp.miniupnpd && request.minor == 0;
         self.reply(
             at,
             id,
@@ -654,7 +676,9 @@ impl Model {
             .services()
             .find(|s| s.control == path && s.door == door)
             .cloned();
+        let miniupnpd = self.knobs.upnp.miniupnpd;
         let known = match request.method.as_str() {
+            "HEAD" if miniupnpd => return (Response::status(501), None),
             "GET" | "HEAD" => return (self.document(door, path), None),
             "POST" => match by_control {
                 Some(service) => return self.control(at, peer, op, &service, request, call),
@@ -669,6 +693,7 @@ impl Model {
                 return (response, None);
             }
             "SUBSCRIBE" | "UNSUBSCRIBE" => false,
+            _ if miniupnpd => return (Response::status(404), None),
             _ => return (Response::status(501), None),
         };
         let is_document = self.document(door, path).status == 200;
@@ -753,7 +778,10 @@ impl Model {
                 let response = if bare {
                     Response::status(500)
                 } else {
-                    Response::xml(500, soap::fault(code))
+                    Response::xml(
+                        500,
+                        soap::fault(code, code::describe(code, self.knobs.upnp.miniupnpd)),
+                    )
                 };
                 (response, Some(soap))
             }
@@ -772,9 +800,14 @@ impl Model {
                 } else {
                     "Down"
                 };
+                let access = if self.knobs.upnp.miniupnpd {
+                    "Cable"
+                } else {
+                    "Ethernet"
+                };
                 match call.action.as_str() {
                     "GetCommonLinkProperties" => Ok(vec![
-                        ("NewWANAccessType", "Ethernet".to_owned()),
+                        ("NewWANAccessType", access.to_owned()),
                         ("NewLayer1UpstreamMaxBitRate", "50000000".to_owned()),
                         ("NewLayer1DownstreamMaxBitRate", "100000000".to_owned()),
                         ("NewPhysicalLinkStatus", up.to_owned()),
@@ -795,7 +828,9 @@ impl Model {
                     let is_up = |s: &&Service| matches!(s.kind, Kind::Connection { .. }) && s.up;
                     let text = all.iter().find_map(|d| {
                         let service = d.services.iter().find(is_up)?;
-                        Some(format!("{},{}", d.udn.trim(), service.id))
+                        let mut type_ = d.urn.rsplitn(3, ':');
+                        let (version, name) = (type_.next()?, type_.next()?);
+                        Some(format!("{}:{name}:{version},{}", d.udn.trim(), service.id))
                     });
                     Ok(vec![(
                         "NewDefaultConnectionService",

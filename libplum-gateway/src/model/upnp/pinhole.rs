@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::super::table::{Filter, Held, Key, Label, Transport, Writer};
 use super::super::Model;
+use super::args::{self, How};
 use super::code::{self, pinhole as code6};
-use super::igd::{number, Outcome};
+use super::igd::Outcome;
 use super::soap::Call;
 
 /// §2.3.7: LeaseTime is 1 to 86,400 seconds.
@@ -174,7 +175,7 @@ impl super::State {
 }
 
 fn port6(call: &Call, name: &str) -> Result<u16, u16> {
-    super::igd::port(call, name)
+    args::port(call, name, How::Strict)
 }
 
 fn protocol(call: &Call) -> Result<Transport, u16> {
@@ -188,7 +189,7 @@ fn protocol(call: &Call) -> Result<Transport, u16> {
 }
 
 fn lease(call: &Call, name: &str) -> Result<u32, u16> {
-    let lease = number(call.arg(name).ok_or(code::INVALID_ARGS)?)?;
+    let lease = args::number(call.arg(name).ok_or(code::INVALID_ARGS)?, How::Strict)?;
     if lease == 0 || lease > DAY {
         return Err(code::INVALID_ARGS);
     }

@@ -72,6 +72,8 @@ impl Call {
 }
 
 const ENVELOPE: &str = "<?xml version=\"1.0\"?>\r\n<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" s:encodingStyle=\"http://schemas.xmlsoap.org/soap/encoding/\"><s:Body>";
+/// The one result that is XML itself: gateways put it into CDATA, and miniupnpc reads it only so.
+const LISTING: &str = "NewPortListing";
 const END: &str = "</s:Body></s:Envelope>\r\n";
 
 /// The answer to an action, arguments in the order given.
@@ -81,19 +83,22 @@ pub(crate) fn answer(service: &str, action: &str, args: &[(&str, String)]) -> St
         escape(service)
     );
     for (name, value) in args {
-        out.push_str(&format!("<{name}>{}</{name}>", escape(value)));
+        if *name == LISTING && !value.contains("]]>") {
+            out.push_str(&format!("<{name}><![CDATA[{value}]]></{name}>"));
+        } else {
+            out.push_str(&format!("<{name}>{}</{name}>", escape(value)));
+        }
     }
     out.push_str(&format!("</u:{action}Response>{END}"));
     out
 }
 
 /// UDA 1.0 §3.2.3: a fault with a UPnPError.
-pub(crate) fn fault(code: u16) -> String {
+pub(crate) fn fault(code: u16, description: &str) -> String {
     format!(
         "{ENVELOPE}<s:Fault><faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>\
          <UPnPError xmlns=\"urn:schemas-upnp-org:control-1-0\"><errorCode>{code}</errorCode>\
-         <errorDescription>{}</errorDescription></UPnPError></detail></s:Fault>{END}",
-        super::code::describe(code)
+         <errorDescription>{description}</errorDescription></UPnPError></detail></s:Fault>{END}"
     )
 }
 
@@ -161,7 +166,7 @@ mod tests {
             (call.action.as_str(), call.arg("NewX")),
             ("GetXResponse", Some("<&>\"'"))
         );
-        assert!(fault(718)
+        assert!(fault(718, "ConflictInMappingEntry")
             .contains("<errorCode>718</errorCode><errorDescription>ConflictInMappingEntry<"));
     }
 }

@@ -202,9 +202,18 @@ impl Model {
             packet,
             bytes,
         );
+        let miniupnpd = self.knobs.upnp.miniupnpd;
         let answers = wanted.map(|st| {
             let device = self.upnp.device(&self.knobs.upnp).into_owned();
-            (matches(&device, &st, self.knobs.upnp.searches), device)
+            {
+                let mut found = matches(&device, &st, self.knobs.upnp.searches);
+                if miniupnpd && st == "ssdp:all" {
+                    // It says so, whatever its description has.
+                    let ppp = "urn:schemas-upnp-org:service:WANPPPConnection:1";
+                    found.push((ppp.to_owned(), format!("{}::{ppp}", device.udn)));
+                }
+                (found, device)
+            }
         });
         let fate = if !self.open || !self.knobs.upnp.on {
             Fate::Refused
@@ -253,10 +262,11 @@ impl Model {
     /// UDA 1.0 §1.2.3, with the fields that UDA 1.1 adds. DATE is left out: the model has no clock.
     fn search_answer(&self, st: &str, usn: &str, path: &str) -> Vec<u8> {
         let upnp = &self.knobs.upnp;
+        let max_age = if upnp.miniupnpd { 120 } else { MAX_AGE };
         let mut out = String::from("HTTP/1.1 200 OK\r\n");
         let _ = write!(
             out,
-            "CACHE-CONTROL: max-age={MAX_AGE}\r\nST: {st}\r\nUSN: {usn}\r\nEXT:\r\nSERVER: {}\r\n\
+            "CACHE-CONTROL: max-age={max_age}\r\nST: {st}\r\nUSN: {usn}\r\nEXT:\r\nSERVER: {}\r\n\
              LOCATION: {}{path}\r\nBOOTID.UPNP.ORG: {}\r\nCONFIGID.UPNP.ORG: 1\r\n\r\n",
             upnp.server,
             self.upnp.base_url(upnp),

@@ -270,7 +270,11 @@ fn an_argument_that_is_missing_is_402() {
             "NewLeaseDuration",
         ]
         .contains(&name);
-        let code = if forgiven { 0 } else { 402 };
+        let code = match name {
+            _ if forgiven => 0,
+            "NewInternalClient" => 501,
+            _ => 402,
+        };
         assert_eq!(
             add(&mut quirky(&[Quirk::Miniupnpd])),
             code,

@@ -8,7 +8,7 @@ use super::*;
 
 /// What a decoder makes of bytes that come in these pieces.
 fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Progress> {
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::new(true);
     let mut out = Vec::new();
     for piece in pieces {
         decoder.feed(piece);

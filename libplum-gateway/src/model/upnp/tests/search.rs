@@ -251,7 +251,7 @@ fn alive_and_byebye() {
     m.restart(secs(3), Restart::LoseTable);
     assert_eq!(
         heard(&mut m, secs(4)).len(),
-        11,
-        "once, and the IPv6 firewall with it"
+        12,
+        "once, and two services more"
     );
 }

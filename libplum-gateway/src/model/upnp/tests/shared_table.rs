@@ -204,6 +204,207 @@ fn two_wan_services() {
     );
 }
 
+/// What miniupnpd 2.3.1 answered to the same requests in a network namespace.
+#[test]
+fn miniupnpd_reads_as_c_does() {
+    let mut m = quirky(&[Quirk::Miniupnpd]);
+    let cases = [
+        (
+            Add {
+                external: "0",
+                ..ADD
+            },
+            716,
+        ),
+        (
+            Add {
+                external: "-1",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "65536",
+                ..ADD
+            },
+            716,
+        ),
+        (
+            Add {
+                external: "x",
+                ..ADD
+            },
+            716,
+        ),
+        (
+            Add {
+                external: "",
+                ..ADD
+            },
+            716,
+        ),
+        (
+            Add {
+                external: "+80",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "70000",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: " 9004 ",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "9005",
+                internal: "0",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "9006",
+                protocol: "SCTP",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "9007",
+                client: "",
+                ..ADD
+            },
+            501,
+        ),
+        (
+            Add {
+                external: "9007",
+                client: "nohost",
+                ..ADD
+            },
+            402,
+        ),
+        (
+            Add {
+                external: "9008",
+                enabled: "x",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "9013",
+                remote: "nohost",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "9003",
+                lease: "-5",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "9003",
+                lease: "x",
+                ..ADD
+            },
+            0,
+        ),
+        (
+            Add {
+                external: "5351",
+                protocol: "UDP",
+                ..ADD
+            },
+            0,
+        ),
+    ];
+    for (add, code) in cases {
+        let args = add.args();
+        assert_eq!(add.to(&mut m, secs(1), alice(), IP2), code, "{args:?}");
+    }
+    let ports: Vec<u16> = m.rules().iter().map(|r| r.external_port).collect();
+    assert_eq!(
+        ports,
+        [80, 4464, 9003, 9004, 9005, 9006, 9008, 9013, 65535, 5351]
+    );
+    let ask = |m: &mut Model, action, args: &[(&str, &str)]| {
+        code_of(act(m, secs(1), alice(), IP2, action, args))
+    };
+    assert_eq!(
+        ask(&mut m, "DeletePortMapping", &key("1")),
+        0,
+        "nothing was there"
+    );
+    assert_eq!(ask(&mut m, "DeletePortMapping", &key("x")), 402);
+    assert_eq!(ask(&mut m, "GetSpecificPortMappingEntry", &key("0")), 402);
+    assert_eq!(
+        ask(
+            &mut m,
+            "GetGenericPortMappingEntry",
+            &[("NewPortMappingIndex", "-1")]
+        ),
+        713
+    );
+    assert_eq!(
+        ask(
+            &mut m,
+            "GetGenericPortMappingEntry",
+            &[("NewPortMappingIndex", "x")]
+        ),
+        402
+    );
+    assert_eq!(ask(&mut m, "SetConnectionType", &[]), 731);
+    assert_eq!(ask(&mut m, "RequestConnection", &[]), 606);
+    let any = act(
+        &mut m,
+        secs(1),
+        alice(),
+        IP2,
+        "AddAnyPortMapping",
+        &Add {
+            external: "9004",
+            internal: "1",
+            ..ADD
+        }
+        .args(),
+    );
+    assert_eq!(
+        value(&any, "NewReservedPort"),
+        "9004",
+        "its own entry is overwritten"
+    );
+    // Neither body nor Host is needed, and HEAD is not known.
+    let text = format!("POST /ctl/IPConn HTTP/1.1\r\nSOAPAction: {IP2}#GetStatusInfo\r\nContent-Length: 2\r\n\r\nxx");
+    assert!(exchange(&mut m, secs(1), alice(), text.as_bytes()).starts_with("HTTP/1.1 200 "));
+    let head = exchange(
+        &mut m,
+        secs(1),
+        alice(),
+        b"HEAD /rootDesc.xml HTTP/1.0\r\n\r\n",
+    );
+    assert!(head.starts_with("HTTP/1.0 501 "), "{head}");
+}
+
 #[test]
 fn miniupnpd_in_its_own_words() {
     let mut m = quirky(&[Quirk::Miniupnpd]);
