@@ -61,7 +61,7 @@ static void ask_pcp(plum_engine *e, plum_gateway *gw)
     if (w->stage == PLUM_STAGE_READY) {
         w->via = PLUM_BY_PCP;
         plum_link_append(&gw->pcp_sent, &w->queue);
-        gw->pcp_outstanding++;
+        plum_pcp_lane_enter_window(w);
     }
     plum_wire_send(e, w);
 }

@@ -23,6 +23,7 @@ void plum_health_reset(plum_engine *e, plum_gateway *gw)
 
 void plum_health_alive(plum_engine *e, plum_gateway *gw)
 {
+    gw->alive_at = e->now;
     gw->in_trouble = false;
     plum_timer_clear(&e->timers, &gw->trouble);
     gw->silent_told = false;
@@ -100,6 +101,7 @@ void plum_health_natpmp_epoch(plum_engine *e, plum_gateway *gw, uint32_t epoch)
 {
     if (!plum_epoch_natpmp(&gw->np_epoch, e->now, epoch)) {
         state_lost(e, gw);
+        gw->np_external = plum_ip_none(); /* who lost its state may have come back with another */
         if (gw->proto == PLUM_BY_NATPMP && plum_allows(e, gw, PLUM_ALLOW_PCP))
             plum_pcp_lane_announce(e, gw); /* it may have come back with PCP */
     }

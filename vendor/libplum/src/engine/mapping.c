@@ -16,9 +16,7 @@ static unsigned allow_bit(plum_by by)
 void plum_wire_unqueue(plum_wire *w)
 {
     plum_gateway *gw = w->gw;
-    if (w->stage == PLUM_STAGE_SENT && w->via == PLUM_BY_PCP && !plum_link_is_alone(&w->queue) &&
-        w->job == PLUM_JOB_MAP)
-        gw->pcp_outstanding--;
+    plum_pcp_lane_leave_window(w);
     if (gw && gw->np_wire == w)
         gw->np_wire = NULL;
     plum_link_remove(&w->queue);
@@ -100,6 +98,8 @@ void plum_wire_want(plum_engine *e, plum_wire *w)
     w->stage = PLUM_STAGE_READY;
     w->sends = 0;
     w->renewal = w->mapped && !w->lost;
+    if (!w->mapped && !plum_timer_is_set(&w->limit))
+        plum_engine_timer_in(e, &w->limit, e->config.mapping_timeout);
     plum_gateway_route(e, w->gw, w);
     plum_gateway_kick(e, w->gw);
 }
@@ -129,8 +129,7 @@ void plum_wire_send(plum_engine *e, plum_wire *w)
 {
     if (w->job == PLUM_JOB_MAP && w->sends == 0) {
         freeze(w);
-        if (!w->mapped && !plum_timer_is_set(&w->limit))
-            plum_engine_timer_in(e, &w->limit, e->config.mapping_timeout);
+        w->asked_at = e->now;
         if (w->mapped && w->by != w->via && w->by != PLUM_BY_DIRECT)
             w->ghosts |= allow_bit(w->by);
         w->ghosts |= allow_bit(w->via);
@@ -283,6 +282,20 @@ static void expire(plum_engine *e, plum_wire *w)
         plum_discovery_again(e, w->gw);
 }
 
+/* Not answered for so long: its own request, or, while it waits for its turn, all that is asked. */
+static void overdue(plum_engine *e, plum_wire *w)
+{
+    plum_time lane = w->via == PLUM_BY_NATPMP ? w->gw->alive_at : w->gw->heard_at;
+    plum_time since = w->stage == PLUM_STAGE_SENT ? w->asked_at : lane;
+    plum_time at = plum_time_add(since, e->config.mapping_timeout);
+    if (w->stage != PLUM_STAGE_REST && at > e->now)
+        plum_engine_timer(e, &w->limit, at);
+    else if (w->pcp_refused)
+        plum_table_overdue(e, w, PLUM_WHY_REFUSED, PLUM_BY_PCP, w->pcp_code);
+    else
+        plum_table_overdue(e, w, PLUM_WHY_NO_ANSWER, PLUM_BY_UNKNOWN, 0);
+}
+
 void plum_wire_limit(plum_engine *e, plum_wire *w)
 {
     if (w->job == PLUM_JOB_DELETE)
@@ -291,10 +304,8 @@ void plum_wire_limit(plum_engine *e, plum_wire *w)
         plum_table_failure(e, w, PLUM_WHY_NO_GATEWAY, PLUM_BY_UNKNOWN, 0);
     else if (w->mapped)
         expire(e, w);
-    else if (w->pcp_refused)
-        plum_table_overdue(e, w, PLUM_WHY_REFUSED, PLUM_BY_PCP, w->pcp_code);
     else
-        plum_table_overdue(e, w, PLUM_WHY_NO_ANSWER, PLUM_BY_UNKNOWN, 0);
+        overdue(e, w);
 }
 
 /* ---- deleting ---- */
@@ -388,13 +399,14 @@ void plum_wire_finish(plum_engine *e, plum_wire *w)
         plum_table_destroyed(e, PLUM_OBJECT(w->dying.next, plum_handle, link));
     plum_addr wish = w->wish;
     bool again = !plum_link_is_alone(&w->handles);
-    bool was_told = again && PLUM_OBJECT(w->handles.next, plum_handle, link)->is == PLUM_IS_FAILURE;
+    bool undone = plum_wire_all_prefer(w, 0) &&
+                  PLUM_OBJECT(w->handles.next, plum_handle, link)->is == PLUM_IS_FAILURE;
     w->job = PLUM_JOB_NONE;
     w->last_words = false;
     plum_wire_unbind(e, w);
     if (!again) {
         plum_table_free_wire(e, w);
-    } else if (was_told) { /* undone: the port was taken; later it may be free */
+    } else if (undone) { /* the port was taken; later it may be free */
         memset(&w->external, 0, sizeof w->external);
         w->wish = wish;
         if (e->gws[w->family == 6])

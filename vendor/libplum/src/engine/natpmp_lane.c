@@ -163,7 +163,8 @@ static void new_address(plum_engine *e, plum_gateway *gw)
 {
     for (plum_link *l = e->wires.next; l != &e->wires; l = l->next) {
         plum_wire *w = PLUM_OBJECT(l, plum_wire, link);
-        if (w->gw != gw || !w->mapped || w->by != PLUM_BY_NATPMP || w->job == PLUM_JOB_DELETE)
+        if (w->gw != gw || !w->mapped || w->by != PLUM_BY_NATPMP || w->job == PLUM_JOB_DELETE ||
+            plum_ip_equal(&w->external.ip, &gw->np_external))
             continue;
         w->external.ip = gw->np_external;
         plum_table_success(e, w, true);
@@ -188,9 +189,8 @@ static void on_external(plum_engine *e, plum_gateway *gw, const plum_natpmp_resp
     plum_health_natpmp_epoch(e, gw, r->epoch);
     /* 0.0.0.0 is no address to give anybody: the same as a network failure. */
     gw->np_code = usable ? 0 : r->result ? r->result : PLUM_NATPMP_NETWORK_FAILURE;
-    bool moved = usable && gw->np_external.family && !plum_ip_equal(&r->external, &gw->np_external);
     gw->np_external = usable ? r->external : plum_ip_none();
-    if (moved)
+    if (usable)
         new_address(e, gw);
     plum_ask_heard(e, gw, PLUM_BY_NATPMP, usable ? PLUM_WHY_NONE : PLUM_WHY_REFUSED, gw->np_code,
                    rtt, r->epoch, usable ? &r->external : NULL);
@@ -198,6 +198,14 @@ static void on_external(plum_engine *e, plum_gateway *gw, const plum_natpmp_resp
     plum_natpmp_lane_pump(e, gw);
     if (!usable)
         gw->np_code = 0; /* said to those who wait; the next one asks again */
+}
+
+static void ask_again(plum_gateway *gw, plum_wire *w)
+{
+    plum_wire_unqueue(w);
+    w->stage = PLUM_STAGE_READY;
+    w->sends = 0;
+    plum_link_prepend(&gw->np_ready, &w->queue);
 }
 
 static void on_map(plum_engine *e, plum_gateway *gw, const plum_natpmp_response *r)
@@ -213,6 +221,7 @@ static void on_map(plum_engine *e, plum_gateway *gw, const plum_natpmp_response 
         e->stats.dropped++; /* or the late answer to the MAP that a delete undoes (section 3.4) */
         return;
     }
+    bool had_address = gw->np_external.family != 0;
     plum_health_alive(e, gw);
     plum_health_natpmp_epoch(e, gw, r->epoch);
     w->unanswered = false;
@@ -221,6 +230,8 @@ static void on_map(plum_engine *e, plum_gateway *gw, const plum_natpmp_response 
     } else if (r->result || r->lifetime == 0) {
         plum_log_wire(e, 2, w, plum_natpmp_result_name(r->result));
         refuse(e, gw, w, PLUM_WHY_REFUSED, r->result);
+    } else if (!gw->np_external.family && had_address) {
+        ask_again(gw, w); /* after a reset the address may be another one: first that */
     } else if (!gw->np_external.family) {
         /* Opcode 0 has taken its address back while this was out. */
         refuse(e, gw, w, PLUM_WHY_REFUSED, PLUM_NATPMP_NETWORK_FAILURE);

@@ -21,7 +21,23 @@
 #define ANNOUNCE_IRT   250u
 #define ANNOUNCE_TRIES 4u
 
+/* What has been repeated so often is not what the server is at work on: it makes room. */
+#define SENDS_IN_WINDOW 3u
+
 /* ---- sending ---- */
+
+void plum_pcp_lane_enter_window(plum_wire *w)
+{
+    w->in_window = true;
+    w->gw->pcp_outstanding++;
+}
+
+void plum_pcp_lane_leave_window(plum_wire *w)
+{
+    if (w->in_window)
+        w->gw->pcp_outstanding--;
+    w->in_window = false;
+}
 
 static void send(plum_engine *e, plum_gateway *gw, plum_wire *w)
 {
@@ -30,7 +46,7 @@ static void send(plum_engine *e, plum_gateway *gw, plum_wire *w)
         timeout = timeout < DELETE_LEAST ? DELETE_LEAST : timeout;
         timeout = timeout > DELETE_MOST ? DELETE_MOST : timeout;
     } else {
-        gw->pcp_outstanding++;
+        plum_pcp_lane_enter_window(w);
     }
     w->timeout = plum_pacing_rand(&e->rng, timeout);
     plum_link_append(&gw->pcp_sent, &w->queue);
@@ -55,32 +71,45 @@ void plum_pcp_lane_pump(plum_engine *e, plum_gateway *gw)
     plum_pcp_lane_arm(e, gw);
 }
 
-/* Only the oldest is repeated: on a server that works one by one, the others wait behind it. */
-static plum_wire *oldest(plum_gateway *gw)
+static bool is_repeated(const plum_gateway *gw, const plum_wire *w)
 {
+    return w->job == PLUM_JOB_DELETE || (gw->phase == PLUM_PHASE_LIVE && !w->renewal);
+}
+
+/* One at a time: on a server that works one by one, the others wait behind it. An answer to another
+ * request shows that it is at work; but not for ever. */
+static plum_time due(const plum_gateway *gw, const plum_wire *w)
+{
+    plum_time since = plum_time_max(w->sent_at, gw->repeated_at);
+    return plum_time_min(plum_time_max(since, gw->heard_at) + w->timeout,
+                         since + 4 * (plum_time)w->timeout);
+}
+
+/* As a rule the oldest. One that is never answered, with time-outs that have grown long, does not
+ * keep those behind it from being repeated. */
+static plum_wire *first_due(const plum_gateway *gw)
+{
+    plum_wire *first = NULL;
     for (plum_link *l = gw->pcp_sent.next; l != &gw->pcp_sent; l = l->next) {
         plum_wire *w = PLUM_OBJECT(l, plum_wire, queue);
-        if (w->job == PLUM_JOB_DELETE || (gw->phase == PLUM_PHASE_LIVE && !w->renewal))
-            return w;
+        if (is_repeated(gw, w) && (!first || due(gw, w) < due(gw, first)))
+            first = w;
     }
-    return NULL;
+    return first;
 }
 
 void plum_pcp_lane_arm(plum_engine *e, plum_gateway *gw)
 {
-    plum_wire *w = oldest(gw);
-    if (!w) {
+    plum_wire *w = first_due(gw);
+    if (w)
+        plum_engine_timer(e, &gw->rto, due(gw, w));
+    else
         plum_timer_clear(&e->timers, &gw->rto);
-        return;
-    }
-    /* An answer to another request shows that the server is at work; but not for ever. */
-    plum_time at = plum_time_max(w->sent_at, gw->heard_at) + w->timeout;
-    plum_engine_timer(e, &gw->rto, plum_time_min(at, w->sent_at + 4 * (plum_time)w->timeout));
 }
 
 void plum_pcp_lane_rto(plum_engine *e, plum_gateway *gw)
 {
-    plum_wire *w = oldest(gw);
+    plum_wire *w = first_due(gw);
     if (!w)
         return;
     uint32_t most =
@@ -89,7 +118,10 @@ void plum_pcp_lane_rto(plum_engine *e, plum_gateway *gw)
     w->timeout = plum_pacing_rand(&e->rng, next);
     plum_pacing_lost(&gw->pacing);
     plum_wire_send(e, w);
-    plum_pcp_lane_arm(e, gw);
+    gw->repeated_at = e->now;
+    if (w->sends > SENDS_IN_WINDOW)
+        plum_pcp_lane_leave_window(w);
+    plum_pcp_lane_pump(e, gw);
 }
 
 /* ---- ANNOUNCE: a question that writes nothing ---- */
@@ -361,7 +393,8 @@ void plum_pcp_lane_version(plum_engine *e, plum_gateway *gw, uint8_t version)
         plum_natpmp_lane_pump(e, gw);
         return;
     }
-    if (!is_asking(gw)) {
+    bool said = gw->phase == PLUM_PHASE_PROBING && gw->pcp == PLUM_ABSENT && !gw->announce_on;
+    if (!is_asking(gw) || said) {
         e->stats.dropped++;
         return;
     }

@@ -117,13 +117,14 @@ struct plum_wire {
     plum_job job;
     plum_stage stage;
     plum_by via;
-    bool unanswered;  /* a request of `via` is out */
-    bool renewal;     /* a single packet in a window, not retransmitted */
-    unsigned attempt; /* of the renewals of this lease */
-    unsigned sends;   /* of this request */
-    plum_time sent_at;
-    uint32_t timeout; /* ms; of the last transmission */
-    bool last_words;  /* finish after the transmission that stands in tx */
+    bool in_window;              /* counts in its gateway's pcp_outstanding */
+    bool unanswered;             /* a request of `via` is out */
+    bool renewal;                /* a single packet in a window, not retransmitted */
+    unsigned attempt;            /* of the renewals of this lease */
+    unsigned sends;              /* of this request */
+    plum_time asked_at, sent_at; /* the first transmission of this request, and the last */
+    uint32_t timeout;            /* ms; of the last transmission */
+    bool last_words;             /* finish after the transmission that stands in tx */
     enum {
         PLUM_NOT_COUNTED,
         PLUM_COUNTED_SENT,
@@ -186,8 +187,9 @@ struct plum_gateway {
     uint32_t pcp_outstanding;
     plum_pacing pacing;
     plum_timer rto, pace;
-    plum_time heard_at; /* the last answer on this lane */
-    uint32_t burst;     /* deletes that may go at once before `pace` fires */
+    plum_time heard_at;    /* the last answer on this lane */
+    plum_time repeated_at; /* the last retransmission on it */
+    uint32_t burst;        /* deletes that may go at once before `pace` fires */
     plum_epoch pcp_epoch;
     plum_time hold_until; /* NO_RESOURCES: no new MAP before */
     int32_t hold_code;
@@ -216,6 +218,7 @@ struct plum_gateway {
     plum_timer check, trouble, reassert, pcp_again;
     bool in_trouble, waited; /* waited: the jitter has been paid by a hint */
     unsigned trouble_step;
+    plum_time alive_at;  /* the last answer of any kind */
     plum_time hinted_at; /* 0: never */
 };
 
@@ -373,6 +376,8 @@ void plum_pcp_lane_pump(plum_engine *e, plum_gateway *gw);
 void plum_pcp_lane_data(plum_engine *e, plum_gateway *gw, const uint8_t *bytes, size_t size);
 void plum_pcp_lane_version(plum_engine *e, plum_gateway *gw, uint8_t version);
 void plum_pcp_lane_rto(plum_engine *e, plum_gateway *gw);
+void plum_pcp_lane_enter_window(plum_wire *w);
+void plum_pcp_lane_leave_window(plum_wire *w);
 void plum_pcp_lane_arm(plum_engine *e, plum_gateway *gw);      /* the timer of the oldest */
 void plum_pcp_lane_announce(plum_engine *e, plum_gateway *gw); /* begin an ANNOUNCE exchange */
 void plum_pcp_lane_announce_timer(plum_engine *e, plum_gateway *gw);

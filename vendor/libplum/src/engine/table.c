@@ -238,25 +238,47 @@ static void take_wishes(const plum_engine *e, plum_wire *w, const plum_create *o
     w->failures = 0;
 }
 
+/* A handle that joins hears what the others heard, unless it was their own time that ran out. */
+static bool tell_as_others(plum_engine *e, plum_wire *w, plum_handle *h)
+{
+    for (plum_link *l = w->handles.next; l != &w->handles; l = l->next) {
+        const plum_handle *other = PLUM_OBJECT(l, plum_handle, link);
+        if (other->is != PLUM_IS_FAILURE || other->why == PLUM_WHY_TIMED_OUT)
+            continue;
+        tell_failure(e, h, other->why, other->why_by, other->code);
+        return true;
+    }
+    return false;
+}
+
+static void join_unmapped(plum_engine *e, plum_wire *w, plum_handle *h, bool others_prefer)
+{
+    if (!w->gw) { /* waits for a network to come, as a first one does */
+        if (!plum_timer_is_set(&w->limit))
+            plum_engine_timer_in(e, &w->limit, e->config.discover_timeout);
+    } else if (!h->prefer && others_prefer && w->stage == PLUM_STAGE_REST) {
+        plum_wire_want(e, w); /* it takes any port */
+    } else if (!tell_as_others(e, w, h) && !plum_timer_is_set(&w->limit)) {
+        plum_engine_timer_in(e, &w->limit, e->config.mapping_timeout);
+    }
+}
+
 static void join(plum_engine *e, plum_wire *w, plum_handle *h, const plum_create *o)
 {
     bool first = plum_link_is_alone(&w->handles);
+    bool others_prefer = plum_wire_all_prefer(w, 0);
     plum_link_append(&w->handles, &h->link);
     h->wire = w;
     if (first)
         take_wishes(e, w, o);
-    if (first && w->job != PLUM_JOB_DELETE) {
-        plum_wire_begin(e, w);
-        return;
-    }
     if (w->job == PLUM_JOB_DELETE)
         return; /* it is born again when the delete is over */
-    if (w->mapped)
+    if (first)
+        plum_wire_begin(e, w);
+    else if (w->mapped)
         tell_if_mapped(e, h, true);
-    else if (!h->prefer && w->stage == PLUM_STAGE_REST && plum_wire_all_prefer(w, 0))
-        plum_wire_want(e, w);
-    else if (w->gw)
-        plum_discovery_tell(e, w->gw, w);
+    else
+        join_unmapped(e, w, h, others_prefer);
 }
 
 int plum_table_create(plum_engine *e, uint32_t id, const plum_create *o)

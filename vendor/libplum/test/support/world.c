@@ -177,6 +177,8 @@ static void pcp(world *w, const world_packet *q)
         w->gw.pcp_maps++;
     else
         w->gw.pcp_deletes++;
+    if (internal == w->gw.mute_port)
+        return;
     if (w->gw.pcp_result && lifetime) {
         a[3] = w->gw.pcp_result;
         put(a + 4, 4, w->gw.pcp_result_lifetime);

@@ -55,6 +55,7 @@ typedef struct {
     int lose_percent;
     bool twice;          /* every answer comes twice */
     uint16_t grant_port; /* this port, whatever is suggested */
+    uint16_t mute_port;  /* PCP requests for this internal port are not answered */
     uint8_t pcp_result, pcp_result_times;
     uint32_t pcp_result_lifetime;
     uint16_t natpmp_result;

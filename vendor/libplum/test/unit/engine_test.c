@@ -1102,6 +1102,136 @@ static void every_allocation_may_fail(void)
     }
 }
 
+/* ---- found by the simulator (integration/sim) ---- */
+
+static void who_joins_without_a_network_is_told(void)
+{
+    world_init(&w, NULL);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 11000);
+    expect_failure(1, PLUM_WHY_NO_GATEWAY, PLUM_BY_UNKNOWN, 0);
+    world_create(&w, 2, PLUM_TCP, 8080);
+    world_run(&w, 10000);
+    expect_failure(2, PLUM_WHY_NO_GATEWAY, PLUM_BY_UNKNOWN, 0);
+    CHECK_EQ(w.news[1].count, 1);
+    end_world();
+}
+
+static void who_joins_a_refused_mapping_is_told(void)
+{
+    world_init(&w, NULL);
+    w.gw.natpmp = false;
+    w.gw.pcp_result = 2; /* NOT_AUTHORIZED, for 30 minutes */
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 5000);
+    expect_failure(1, PLUM_WHY_REFUSED, PLUM_BY_PCP, 2);
+    unsigned maps = w.gw.pcp_maps;
+    world_create(&w, 2, PLUM_TCP, 8080);
+    world_run(&w, 10);
+    expect_failure(2, PLUM_WHY_REFUSED, PLUM_BY_PCP, 2);
+    CHECK_EQ(w.gw.pcp_maps, maps);
+    end_world();
+}
+
+static void who_takes_any_port_does_not_wait_for_who_insists(void)
+{
+    plum_create o = {.transport = PLUM_TCP,
+                     .internal_port = 8080,
+                     .suggested.port = 8080,
+                     .flags = PLUM_CREATE_PREFER_FAILURE};
+    for (unsigned pause = 0; pause <= 5000; pause += 5000) {
+        world_init(&w, NULL);
+        w.gw.grant_port = 5000;
+        w.gw.delay = 50;
+        world_connect(&w);
+        world_create_with(&w, 1, &o);
+        world_run(&w, 150 + pause); /* its delete is under way; over, and the next try far off */
+        expect_failure(1, PLUM_WHY_PORT_TAKEN, PLUM_BY_PCP, 0);
+        world_create(&w, 2, PLUM_TCP, 8080);
+        world_run(&w, 1000);
+        expect_success(2, PLUM_BY_PCP, 5000);
+        expect_failure(1, PLUM_WHY_PORT_TAKEN, PLUM_BY_PCP, 0);
+        end_world();
+    }
+}
+
+static void who_waits_behind_an_unanswered_question_is_told(void)
+{
+    plum_engine_config c = world_config();
+    c.recheck_period = 20000;
+    world_init(&w, &c);
+    w.gw.pcp = false;
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 1000);
+    w.gw.dead = true;
+    world_run(&w, 21000); /* NAT-PMP's one request is the recheck, for two minutes */
+    world_create(&w, 2, PLUM_TCP, 8081);
+    world_run(&w, 11000);
+    expect_failure(2, PLUM_WHY_NO_ANSWER, PLUM_BY_UNKNOWN, 0);
+    expect_success(1, PLUM_BY_NATPMP, 8080);
+    end_world();
+}
+
+static void unanswered_requests_do_not_keep_others_waiting(void)
+{
+    world_init(&w, NULL);
+    w.gw.natpmp = false;
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 9000);
+    world_run(&w, 100);
+    w.gw.mute_port = 8080;
+    world_create(&w, 2, PLUM_TCP, 8080);
+    world_create(&w, 3, PLUM_UDP, 8080);
+    world_run(&w, 20000); /* both fill a window that has shrunk to two */
+    expect_failure(2, PLUM_WHY_NO_ANSWER, PLUM_BY_UNKNOWN, 0);
+    world_create(&w, 4, PLUM_TCP, 8081);
+    w.gw.lose_next = 1;
+    world_run(&w, 5000); /* sent, lost, and repeated although it is not the oldest */
+    expect_success(4, PLUM_BY_PCP, 8081);
+    end_world();
+}
+
+static void natpmp_asks_for_the_address_after_a_reset(void)
+{
+    world_init(&w, NULL);
+    w.gw.pcp = false;
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 60000);
+    world_restart(&w, false);
+    w.gw.external[3] = 77;
+    world_create(&w, 2, PLUM_TCP, 8081); /* its answer shows the reset */
+    world_run(&w, 1000);
+    for (uint32_t id = 1; id <= 2; id++) {
+        CHECK(world_is(&w, id, PLUM_IS_SUCCESS));
+        CHECK_EQ(w.news[id].last.external.ip.bytes[3], 77);
+    }
+    CHECK_EQ(w.news[2].count, 1); /* never with the old one */
+    end_world();
+}
+
+static void natpmp_hears_of_a_new_address_after_none(void)
+{
+    plum_engine_config c = world_config();
+    c.recheck_period = 20000;
+    world_init(&w, &c);
+    w.gw.pcp = false;
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 1000);
+    memset(w.gw.external, 0, sizeof w.gw.external);
+    world_run(&w, 20000);
+    w.gw.external[0] = 203;
+    w.gw.external[3] = 78;
+    world_run(&w, 20000);
+    CHECK(world_is(&w, 1, PLUM_IS_SUCCESS));
+    CHECK_EQ(w.news[1].last.external.ip.bytes[3], 78);
+    CHECK_EQ(w.news[1].count, 2);
+    end_world();
+}
+
 int main(void)
 {
     RUN(a_first_mapping_is_two_datagrams);
@@ -1155,6 +1285,13 @@ int main(void)
     RUN(events_that_break_the_contract);
     RUN(natpmp_may_lose_its_address_in_between);
     RUN(a_socket_dies_under_deletes);
+    RUN(who_joins_without_a_network_is_told);
+    RUN(who_joins_a_refused_mapping_is_told);
+    RUN(who_takes_any_port_does_not_wait_for_who_insists);
+    RUN(who_waits_behind_an_unanswered_question_is_told);
+    RUN(unanswered_requests_do_not_keep_others_waiting);
+    RUN(natpmp_asks_for_the_address_after_a_reset);
+    RUN(natpmp_hears_of_a_new_address_after_none);
     RUN(every_allocation_may_fail);
     return check_end();
 }
