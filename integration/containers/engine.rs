@@ -89,7 +89,12 @@ impl Engine {
         Ok(Self::new(program, Vec::new(), None))
     }
 
-    fn own() -> Result<Self, NoEngine> {
+    /// Starts one.
+    ///
+    /// # Errors
+    ///
+    /// One sentence that says what to do.
+    pub fn own() -> Result<Self, NoEngine> {
         let own = OwnEngine::start()?;
         let to = vec!["-H".to_owned(), own.address()];
         Ok(Self::new("docker", to, Some(own)))
@@ -126,6 +131,13 @@ impl Engine {
         }
     }
 
+    /// What makes another run of this suite use the same engine.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut all = vec![("PLUM_ENGINE", self.program.clone())];
+        all.extend(self.own.iter().map(|own| ("DOCKER_HOST", own.address())));
+        all
+    }
+
     /// `docker ARGS`.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
@@ -158,10 +170,15 @@ impl Engine {
         }
     }
 
+    /// What every `docker run` needs with this engine.
+    pub fn run_extras(&self) -> impl Iterator<Item = &str> {
+        self.run.iter().map(String::as_str)
+    }
+
     /// What every `docker run` of this suite begins with.
     pub(crate) fn run_args(&self) -> Vec<&str> {
         let mut args = vec!["run", "--pull=never", "--label", &self.run_label];
-        args.extend(self.run.iter().map(String::as_str));
+        args.extend(self.run_extras());
         args
     }
 

@@ -1,7 +1,7 @@
 //! The containers of one case: a home with its router and a host on the WAN, or one alone.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -11,20 +11,12 @@ use serde_json::Value;
 
 use super::engine::Engine;
 use super::images::Images;
+use super::inside::{command_of, Inside, FOLDER};
 use super::stop::{self, unsupervised, Supervised};
 use crate::lab::{
     alone_rules, configuration, home_rules, Lines, ALONE, CLIENT, EXTERNAL, FLUSH, LISTENS, ROUTER,
     START, WAN,
 };
-
-/// The programs that run inside, as built on this machine.
-#[derive(Debug, Clone)]
-pub struct Programs {
-    /// The test program, `lab-agent`.
-    pub agent: PathBuf,
-    /// The program `plum`.
-    pub plum: PathBuf,
-}
 
 /// Everything that a case needs to build its containers.
 #[derive(Debug)]
@@ -33,15 +25,15 @@ pub struct World {
     pub engine: Engine,
     /// What they are made of.
     pub images: Images,
-    /// What runs in them.
-    pub programs: Programs,
+    /// What runs in them: the test program `lab-agent`, and `plum`.
+    pub programs: Inside,
     /// What their names begin with; unique on this machine unless `PLUM_LAB_NAME` says it.
     pub name: String,
 }
 
 impl World {
     /// Names that no other run has.
-    pub fn new(engine: Engine, images: Images, programs: Programs) -> Self {
+    pub fn new(engine: Engine, images: Images, programs: Inside) -> Self {
         let name = std::env::var("PLUM_LAB_NAME")
             .unwrap_or_else(|_| format!("plumlab-{}", std::process::id()));
         World {
@@ -176,17 +168,31 @@ impl<'w> Host<'w> {
         }
     }
 
-    /// Copies a program into its path.
+    /// Copies packed programs in.
     ///
     /// # Errors
     ///
     /// The engine's complaint.
-    pub fn bring(&self, program: &Path) -> Result<(), String> {
-        let name = program.file_name().unwrap_or_default().to_string_lossy();
-        let to = format!("{}:/usr/local/bin/{name}", self.id);
+    fn bring(&self, programs: &Inside) -> Result<(), String> {
+        // The folder's contents, into a folder that is made where it is not there.
+        let from = format!("{}/.", programs.folder().display());
+        let to = format!("{}:{FOLDER}", self.id);
         self.engine
-            .output(&["cp", &program.display().to_string(), &to])
+            .output(&["cp", &from, &to])
             .map(|_| ())
+            .map_err(|why| format!("{}: programs cannot be copied in: {why}", self.role))
+    }
+
+    /// Runs one of the programs that were brought to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the engine's client cannot be started.
+    pub fn run_program(&self, name: &str, args: &[&str]) -> Result<stop::Output, String> {
+        let start = command_of(name);
+        let mut all: Vec<&str> = start.iter().map(String::as_str).collect();
+        all.extend(args);
+        self.run(&all, "")
     }
 
     /// Starts the test program inside.
@@ -195,7 +201,8 @@ impl<'w> Host<'w> {
     ///
     /// When the engine's client cannot be started.
     pub fn agent(&self, args: &[&str]) -> Result<Agent, String> {
-        let mut all = vec!["lab-agent"];
+        let start = command_of("lab-agent");
+        let mut all: Vec<&str> = start.iter().map(String::as_str).collect();
         all.extend(args);
         let mut command = self.engine.command(&self.exec(&all));
         let mut program = Supervised::spawn(
@@ -220,10 +227,12 @@ impl<'w> Host<'w> {
     ///
     /// Its complaint, or what it said in place of an answer.
     pub fn ask(&self, args: &[&str]) -> Result<Value, String> {
-        let mut all = vec!["lab-agent"];
-        all.extend(args);
-        let said = self.output(&all)?;
-        serde_json::from_str(&said).map_err(|error| format!("{said:?}: {error}"))
+        let output = self.run_program("lab-agent", args)?;
+        match output.status.success() {
+            true => serde_json::from_str(&output.stdout)
+                .map_err(|error| format!("{:?}: {error}", output.stdout)),
+            false => Err(format!("{}: {args:?}: {}", self.role, output.complaint())),
+        }
     }
 
     /// `script` for `sh -e`, inside.
@@ -250,20 +259,17 @@ impl<'w> Host<'w> {
     ///
     /// What it said.
     fn daemon(&self, internal: &str, program: Option<&Path>) -> Result<Daemon<'_>, String> {
-        let name = match program {
+        let start = match program {
             Some(path) => {
-                self.bring(path)?;
-                path.file_name()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned()
+                self.bring(&Inside::of(&[path])?)?;
+                command_of(&path.file_name().unwrap_or_default().to_string_lossy()).join(" ")
             }
             None => "miniupnpd".to_owned(),
         };
         let conf = configuration("g1", internal, false);
         self.feed(&["sh", "-c", "cat >/run/miniupnpd.conf"], &conf)?;
         let start = format!(
-            "echo $$ >/run/lab-daemon; exec {name} -d -f /run/miniupnpd.conf -P /run/miniupnpd.pid"
+            "echo $$ >/run/lab-daemon; exec {start} -d -f /run/miniupnpd.conf -P /run/miniupnpd.pid"
         );
         let mut command = self.engine.command(&self.exec(&["sh", "-c", &start]));
         let mut program = Supervised::spawn(
@@ -324,9 +330,8 @@ impl<'w> Home<'w> {
         ))?;
         outside.script(&format!("ip addr add {WAN}/24 dev w0\nip link set w0 up\n"))?;
         gateway.nft(&home_rules())?;
-        client.bring(&world.programs.agent)?;
-        client.bring(&world.programs.plum)?;
-        outside.bring(&world.programs.agent)?;
+        client.bring(&world.programs)?;
+        outside.bring(&world.programs)?;
         for host in [&gateway, &client, &outside] {
             // Printed where that was asked for.
             host.output(&["ip", "-brief", "address"])?;
@@ -355,8 +360,7 @@ impl<'w> Home<'w> {
              ip route add default via {ALONE} dev l0\n"
         ))?;
         client.nft(&alone_rules())?;
-        client.bring(&world.programs.agent)?;
-        client.bring(&world.programs.plum)?;
+        client.bring(&world.programs)?;
         client.output(&["ip", "-brief", "address"])?;
         Ok(Home {
             client,

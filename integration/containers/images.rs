@@ -49,7 +49,15 @@ fn build(engine: &Engine, base: &str, role: &str) -> Result<String, String> {
         .join(role);
     let base = format!("BASE={base}");
     let folder = folder.display().to_string();
-    let mut args = vec!["build", "--pull=false", "-t", &image, "--build-arg", &base];
+    let mut args = vec![
+        "build",
+        "--pull=false",
+        "--force-rm",
+        "-t",
+        &image,
+        "--build-arg",
+        &base,
+    ];
     if engine.is_own() {
         // It has no network but the host's.
         args.extend(["--network", "host"]);

@@ -15,9 +15,11 @@
 mod engine;
 mod home;
 mod images;
+mod inside;
 mod own;
 pub mod stop;
 
 pub use engine::{Engine, NoEngine};
-pub use home::{Agent, Daemon, Home, Host, Programs, World};
+pub use home::{Agent, Daemon, Home, Host, World};
 pub use images::Images;
+pub use inside::Inside;

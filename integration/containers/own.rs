@@ -15,7 +15,7 @@ use rustix::fs::{flock, FlockOperation};
 use rustix::process::{kill_process, kill_process_group, Pid, Signal};
 
 use super::engine::{is_here, pid_is_gone, NoEngine};
-use super::stop::{complain, Guard};
+use super::stop::{complain, has_ended, Guard};
 use crate::lab::target_folder;
 
 const START: Duration = Duration::from_secs(60);
@@ -159,12 +159,6 @@ impl OwnEngine {
     }
 }
 
-fn has_ended(pid: Pid) -> bool {
-    use rustix::process::{waitid, WaitId, WaitIdOptions};
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    !matches!(waitid(WaitId::Pid(pid), options), Ok(None))
-}
-
 fn stop(mut child: Child, folder: &Path, name: &str) {
     let pid = Pid::from_child(&child);
     // It fails only when it has ended by itself.
@@ -240,7 +234,9 @@ fn remove_tree_of_groups(folder: &Path) {
 }
 
 fn images_folder() -> Result<PathBuf, String> {
-    let folder = target_folder().join("lab/engine");
+    let folder = std::env::var_os("PLUM_ENGINE_IMAGES")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| target_folder().join("lab/engine"));
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     folder
         .canonicalize()

@@ -13,6 +13,9 @@ use rustix::process::{kill_process_group, waitid, Pid, Signal, WaitId, WaitIdOpt
 /// Ended by a signal, as a shell counts it.
 const INTERRUPTED: i32 = 130;
 
+/// How long a program may take to end when it is told to.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 struct Running {
     stopping: bool,
     groups: Vec<Pid>,
@@ -53,10 +56,24 @@ pub fn on_signals() -> Result<(), String> {
         for group in &groups {
             let _ = kill_process_group(*group, Signal::TERM);
         }
+        let deadline = Instant::now() + FAREWELL;
+        for group in groups {
+            while !has_ended(group) && Instant::now() < deadline {
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+            // Those of its children that did not listen.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         undo_all();
         std::process::exit(INTERRUPTED);
     })
     .map_err(|error| format!("signals cannot be caught: {error}"))
+}
+
+/// Whether a child of ours that nobody has reaped yet has ended.
+pub(crate) fn has_ended(pid: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    !matches!(waitid(WaitId::Pid(pid), options), Ok(None))
 }
 
 /// After a signal the process ends in the handler; everyone else waits for that.

@@ -18,6 +18,21 @@ pub fn missing() -> Option<String> {
     Some(reason)
 }
 
+/// Which of these programs (each with its Debian package) is not here, in words for a person.
+///
+/// Under `CI=true` this panics, as [`missing`] does.
+pub fn missing_program(needed: &[(&str, &str)]) -> Option<String> {
+    let (program, package) = needed
+        .iter()
+        .find(|(program, _)| find_program(program).is_none())?;
+    let reason = format!("`{program}` is missing (Debian: {package})");
+    assert!(
+        !under_ci(),
+        "this is part of the tests under CI, but {reason}"
+    );
+    Some(reason)
+}
+
 /// Writes `line` to standard error once per process, past the capture of the test harness, so that
 /// a test that could not run never looks like one that did.
 pub fn say_once(line: &str) {

@@ -10,6 +10,7 @@
 
 mod ability;
 mod bare;
+mod boxed;
 mod daemon;
 mod home;
 mod lines;
@@ -19,8 +20,9 @@ mod programs;
 mod sources;
 mod stopwatch;
 
-pub use ability::{missing, say_once, under_ci};
+pub use ability::{missing, missing_program, say_once, under_ci};
 pub use bare::{bare_announce, bare_epoch, bare_map};
+pub use boxed::Boxed;
 pub use daemon::{Daemon, DaemonOptions};
 pub use home::{made_rules, Alone, Home, ALONE, CLIENT, EXTERNAL, ROUTER, WAN};
 pub use lines::Lines;

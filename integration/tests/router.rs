@@ -448,5 +448,6 @@ impl Drop for Plum {
 
 fn plum() -> PathBuf {
     static PLUM: OnceLock<PathBuf> = OnceLock::new();
-    PLUM.get_or_init(|| program("libplum-cli", "plum")).clone()
+    PLUM.get_or_init(|| program("libplum-cli", "plum", "dev"))
+        .clone()
 }

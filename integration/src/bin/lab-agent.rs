@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lab-agent check GATEWAY                     whether a client can work here
-//! lab-agent hold [--recheck MS] [--protocols P,P] [--timeout MS] TRANSPORT:PORT...
+//! lab-agent hold [--recheck MS] [--protocols P,P] [--timeout MS] [--listen ADDRESS] TRANSPORT:PORT...
 //! lab-agent reach TRANSPORT ADDRESS:PORT      through a mapping, from outside
 //! lab-agent epoch GATEWAY | announce GATEWAY  one bare question
 //! lab-agent first-mapping GATEWAY PAIRS
@@ -119,7 +119,12 @@ mod linux {
 
     fn stop_watch(gateway: Ipv4Addr, pairs: usize) -> Result {
         let measured = first_mapping(gateway, pairs);
-        say(&json!({"ratio": measured.ratio(), "text": measured.to_string()}));
+        let slower = measured.libplum.as_secs_f64() - measured.bare.as_secs_f64();
+        say(&json!({
+            "ratio": measured.ratio(),
+            "slower_ms": slower * 1e3,
+            "text": measured.to_string(),
+        }));
         Ok(())
     }
 
@@ -201,9 +206,12 @@ mod linux {
     fn hold(args: &[&str]) -> Result {
         let mut builder = Client::builder();
         let mut ports = Vec::new();
+        let mut listen = Ipv4Addr::UNSPECIFIED;
         let mut rest = args.iter();
         while let Some(arg) = rest.next() {
-            if arg.starts_with("--") {
+            if *arg == "--listen" {
+                listen = parsed(rest.next().ok_or("--listen wants an address")?)?;
+            } else if arg.starts_with("--") {
                 let value = rest.next().ok_or(format!("{arg} wants a value"))?;
                 builder = option(builder, arg, value)?;
             } else {
@@ -215,7 +223,7 @@ mod linux {
         let client = builder.build().map_err(|error| error.to_string())?;
         let mut mappings = Vec::new();
         for (transport, port) in ports {
-            serve(transport, port)?;
+            serve(transport, (listen, port).into())?;
             let mapping = client
                 .map(transport, port)
                 .on_change(move |change| tell(change, began))
@@ -265,17 +273,16 @@ mod linux {
     }
 
     /// Answers whoever comes through the mapping.
-    fn serve(transport: Transport, port: u16) -> Result {
-        let any = (Ipv4Addr::UNSPECIFIED, port);
+    fn serve(transport: Transport, on: SocketAddr) -> Result {
         let bound = match transport {
-            Transport::Tcp => TcpListener::bind(any).map(|listener| {
+            Transport::Tcp => TcpListener::bind(on).map(|listener| {
                 std::thread::spawn(move || serve_tcp(&listener));
             }),
-            Transport::Udp => UdpSocket::bind(any).map(|socket| {
+            Transport::Udp => UdpSocket::bind(on).map(|socket| {
                 std::thread::spawn(move || serve_udp(&socket));
             }),
         };
-        bound.map_err(|error| format!("{transport} port {port}: {error}"))
+        bound.map_err(|error| format!("{transport} on {on}: {error}"))
     }
 
     fn tell(change: &Change, began: Instant) {

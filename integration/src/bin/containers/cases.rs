@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use libplum_integration::containers::{Agent, Home, Host, World};
-use libplum_integration::lab::{made_rules, natpmp_only_daemon, CLIENT, EXTERNAL, ROUTER, WAN};
+use libplum_integration::lab::{
+    made_rules, natpmp_only_daemon, ALONE, CLIENT, EXTERNAL, ROUTER, WAN,
+};
 use serde_json::Value;
 
 use super::runner::{case, Case, Outcome, Verdict};
@@ -227,7 +229,11 @@ fn filter_fails(world: &World) -> Verdict {
 fn alone(world: &World) -> Verdict {
     let home = Home::alone(world)?;
     let _daemon = home.daemon(None)?;
-    let mut agent: Agent = home.client.agent(&["hold", "tcp:8080", "udp:9000"])?;
+    // On its own address: the router is this host, and does not give out a port that is in use on
+    // the external one.
+    let own = ALONE.to_string();
+    let args = ["hold", "--listen", &own, "tcp:8080", "udp:9000"];
+    let mut agent: Agent = home.client.agent(&args)?;
     for _ in 0..2 {
         let line = agent.next_of("active", PATIENCE)?;
         same(&line["protocol"], &"PCP".into(), "the protocol")?;
@@ -249,10 +255,15 @@ fn plum(world: &World) -> Verdict {
     let home = Home::new(world)?;
     let _daemon = home.daemon(None)?;
     check(&home.client)?;
-    let said = home
-        .client
-        .output(&["plum", "map", "8080", "9000/udp", "--json", "--for", "0"])?;
-    let lines: Vec<Value> = said
+    let args = ["map", "8080", "9000/udp", "--json", "--for", "0"];
+    let output = home.client.run_program("plum", &args)?;
+    same(
+        &output.status.code(),
+        &Some(0),
+        &format!("plum's exit code: {}", output.stderr),
+    )?;
+    let lines: Vec<Value> = output
+        .stdout
         .lines()
         .map(|line| serde_json::from_str(line).map_err(|error| format!("{line:?}: {error}")))
         .collect::<Result<_, _>>()?;
@@ -268,25 +279,35 @@ fn first(world: &World) -> Verdict {
     let home = Home::new(world)?;
     let _daemon = home.daemon(None)?;
     check(&home.client)?;
-    let answer = home
-        .client
-        .ask(&["first-mapping", &ROUTER.to_string(), "25"])?;
-    println!(
-        "first mapping in the client's container, {}",
-        answer["text"].as_str().unwrap_or("?")
-    );
-    // Twice the figure that is wanted: a machine under load shall not fail the suite.
-    match answer["ratio"].as_f64() {
-        Some(ratio) if ratio <= 2.4 => passed(),
-        _ => Err("that is too long".into()),
+    let mut last = Value::Null;
+    for _ in 0..3 {
+        last = home
+            .client
+            .ask(&["first-mapping", &ROUTER.to_string(), "25"])?;
+        println!(
+            "first mapping in the client's container, {}",
+            text(&last["text"])
+        );
+        if last["ratio"].as_f64().is_some_and(|ratio| ratio <= 1.2) {
+            return passed();
+        }
     }
+    // A machine under load shall not fail the suite; a client that waits for a timer shall.
+    match last["slower_ms"].as_f64() {
+        Some(slower) if slower < 100.0 => passed(),
+        _ => Err(format!("the first mapping waits for something: {last}")),
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
 }
 
 // --- helpers -------------------------------------------------------------------------------------
 
 /// That the client has a way to a router that answers; its complaint says what to do.
 pub(crate) fn check(client: &Host<'_>) -> Result<(), String> {
-    let output = client.run(&["lab-agent", "check", &ROUTER.to_string()], "")?;
+    let output = client.run_program("lab-agent", &["check", &ROUTER.to_string()])?;
     match output.status.success() {
         true => Ok(()),
         false => Err(output.stderr.trim().to_owned()),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use libplum_integration::containers::stop::{complain, on_signals};
-use libplum_integration::containers::{Engine, Images, NoEngine, Programs, World};
+use libplum_integration::containers::{Engine, Images, Inside, NoEngine, World};
 use libplum_integration::lab::{program, under_ci};
 
 use super::{bad_input, cases};
@@ -35,8 +35,26 @@ pub(crate) const fn case(name: &'static str, run: fn(&World) -> Verdict) -> Case
     }
 }
 
+/// Where a run within a run finds the programs that the outer one has packed.
+pub(crate) const INSIDE: &str = "PLUM_LAB_INSIDE";
+
+/// As users build them: time is measured.
+fn programs() -> Result<Inside, String> {
+    if let Some(folder) = std::env::var_os(INSIDE) {
+        return Ok(Inside::at(folder.into()));
+    }
+    let agent = program("libplum-integration", "lab-agent", "release");
+    let plum = program("libplum-cli", "plum", "release");
+    Inside::of(&[&agent, &plum])
+}
+
 pub(crate) fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if words == [bad_input::ENGINE_AND_WAIT] {
+        let ended = on_signals().and_then(|()| bad_input::engine_and_wait());
+        complain(&ended.expect_err("it waits for ever"));
+        return ExitCode::FAILURE;
+    }
     let chosen: Vec<&Case> = cases::CASES
         .iter()
         .chain(bad_input::CASES)
@@ -75,10 +93,7 @@ fn run(chosen: &[&Case]) -> Result<ExitCode, String> {
     println!("engine: {}", engine.describe());
     let images = Images::prepare(&engine)?;
     println!("images: ready after {:.1} s", began.elapsed().as_secs_f64());
-    let programs = Programs {
-        agent: program("libplum-integration", "lab-agent"),
-        plum: program("libplum-cli", "plum"),
-    };
+    let programs = programs()?;
     let world = World::new(engine, images, programs);
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
     for case in chosen {
