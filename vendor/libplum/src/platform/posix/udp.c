@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "platform/platform.h"
-#include "platform/posix/sockaddr.h"
+#include "platform/shared/sockaddr.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* then SO_NOSIGPIPE is set at the opening */

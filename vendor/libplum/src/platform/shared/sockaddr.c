@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "platform/posix/sockaddr.h"
+#include "platform/shared/sockaddr.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 socklen_t plum_sockaddr_from(const plum_addr *addr, plum_sockaddr *out)

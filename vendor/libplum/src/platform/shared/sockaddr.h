@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Between our addresses and the system's. */
-#ifndef PLUM_POSIX_SOCKADDR_H
-#define PLUM_POSIX_SOCKADDR_H
-
-#include <netinet/in.h>
-#include <sys/socket.h>
+#ifndef PLUM_SHARED_SOCKADDR_H
+#define PLUM_SHARED_SOCKADDR_H
 
 #include "base/addr.h"
+#include "platform_sockets.h"
 
 typedef union {
     struct sockaddr any;
