@@ -368,13 +368,12 @@ impl Engine {
     }
 
     /// Ends it; whether all memory came back.
-    pub fn end(self) -> bool {
-        // SAFETY: the engine is live; it is dropped right after, and Drop sees null.
-        let mut this = self;
-        unsafe { ffi::plum_engine_free(this.raw) };
-        this.raw = ptr::null_mut();
-        // SAFETY: the hooks live as long as `this`.
-        unsafe { (*this.hooks).live.is_empty() }
+    pub fn end(mut self) -> bool {
+        // SAFETY: the engine is live, and null from the next line on, which Drop may free again.
+        unsafe { ffi::plum_engine_free(self.raw) };
+        self.raw = ptr::null_mut();
+        // SAFETY: the hooks live as long as `self`, and no hook runs now.
+        unsafe { (*self.hooks).live.is_empty() }
     }
 }
 
