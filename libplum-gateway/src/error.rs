@@ -58,6 +58,9 @@ pub enum ConfigError {
     /// The shortest delay is longer than the longest.
     #[error("a search answer cannot wait from {:?} to {:?}", .0.start(), .0.end())]
     SsdpDelay(RangeInclusive<Duration>),
+    /// Announcements without a pause.
+    #[error("notify_every is zero: announcements cannot follow each other without a pause")]
+    NotifyEvery,
     /// A server that takes no connection.
     #[error("max_connections is 0: turn UPnP off instead")]
     NoConnections,

@@ -3,11 +3,14 @@
 /// The most of one text that the log keeps, in bytes.
 const TEXT: usize = 512;
 
-/// The most header fields or arguments that the log keeps.
-const FIELDS: usize = 40;
+/// The most of all texts of one message, so that a full log is bounded whatever is sent.
+const ALL_TEXTS: usize = 2_048;
 
-/// A datagram of SSDP, or a request or answer over HTTP. The log keeps the first 40 header fields,
-/// and of each text the first 512 bytes.
+/// The most header fields or arguments that the log keeps.
+const FIELDS: usize = 32;
+
+/// A datagram of SSDP, or a request or answer over HTTP. The log keeps the first 32 header fields
+/// and the first 32 arguments, of each text the first 512 bytes, and of all about 2 KiB each.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct HttpMessage {
@@ -40,13 +43,14 @@ impl Soap {
         args: &[(String, String)],
         error: Option<u16>,
     ) -> Self {
+        let mut left = ALL_TEXTS;
         Self {
-            service: cut(service),
-            action: cut(action),
+            service: cut(service, &mut left),
+            action: cut(action, &mut left),
             args: args
                 .iter()
                 .take(FIELDS)
-                .map(|(name, value)| (cut(name), cut(value)))
+                .map(|(name, value)| (cut(name, &mut left), cut(value, &mut left)))
                 .collect(),
             error,
         }
@@ -76,11 +80,12 @@ impl HttpMessage {
     }
 
     pub(crate) fn bounded(mut self) -> Self {
-        self.start = cut(&self.start);
+        let mut left = ALL_TEXTS;
+        self.start = cut(&self.start, &mut left);
         self.headers.truncate(FIELDS);
         for (name, value) in &mut self.headers {
-            *name = cut(name);
-            *value = cut(value);
+            *name = cut(name, &mut left);
+            *value = cut(value, &mut left);
         }
         self
     }
@@ -119,10 +124,53 @@ impl HttpMessage {
     }
 }
 
-fn cut(text: &str) -> String {
-    let mut end = text.len().min(TEXT);
+/// As much of a text as may be kept, and counts it.
+fn cut(text: &str, left: &mut usize) -> String {
+    let mut end = text.len().min(TEXT).min(*left);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
+    *left -= end;
     text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_log_keeps_is_bounded() {
+        let many: Vec<_> = (0..100)
+            .map(|i| (format!("N{i}"), "é".repeat(4_000)))
+            .collect();
+        let soap = Soap::new("s", "a", &many, None);
+        let size = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>()
+        };
+        assert!(soap.args.len() == FIELDS && size(&soap.args) <= ALL_TEXTS);
+        let message = HttpMessage {
+            start: "GET / HTTP/1.1".to_owned(),
+            headers: many,
+            soap: None,
+        };
+        let message = message.bounded();
+        assert!(message.headers.len() == FIELDS && size(&message.headers) <= ALL_TEXTS);
+        assert_eq!(message.headers[0].1.len(), TEXT);
+        assert_eq!(
+            (message.method(), message.target()),
+            (Some("GET"), Some("/"))
+        );
+    }
+
+    #[test]
+    fn start_lines_of_both_kinds() {
+        let answer = HttpMessage::read(b"HTTP/1.0 500 Internal Server Error\r\nA:b\r\n", None);
+        assert_eq!(
+            (answer.status(), answer.method(), answer.target()),
+            (Some(500), None, None)
+        );
+        assert_eq!(answer.header("a"), Some("b"));
+        let broken = HttpMessage::read(b"", None);
+        assert_eq!((broken.status(), broken.method()), (None, None));
+    }
 }

@@ -141,6 +141,8 @@ enum What {
     NatPmp,
     Ssdp {
         alive: bool,
+        /// Once more when `notify_every` has passed.
+        again: bool,
     },
     Update {
         key: Key,
@@ -160,9 +162,22 @@ impl Beacon {
 
     pub(crate) fn ssdp(alive: bool) -> Self {
         Self {
-            what: What::Ssdp { alive },
+            what: What::Ssdp {
+                alive,
+                again: false,
+            },
             to: None,
             epoch: None,
+        }
+    }
+
+    pub(crate) fn ssdp_for_good() -> Self {
+        Self {
+            what: What::Ssdp {
+                alive: true,
+                again: true,
+            },
+            ..Self::ssdp(true)
         }
     }
 
@@ -313,8 +328,11 @@ impl Model {
         if !self.open {
             return;
         }
-        if let What::Ssdp { alive } = beacon.what {
+        if let What::Ssdp { alive, again } = beacon.what {
             self.shine_ssdp(at, alive, beacon.to);
+            if let Some(every) = self.knobs.upnp.notify_every.filter(|_| again) {
+                self.beacon(at.saturating_add(every), beacon.clone());
+            }
             return;
         }
         let epoch = beacon.epoch.unwrap_or_else(|| self.epoch(at));

@@ -12,7 +12,7 @@ use crate::error::ConfigError;
 use crate::log::Fate;
 
 /// UDA 1.0 §1.1.2: announcements are repeated, for UDP is not reliable.
-const ALIVE_AFTER: [Duration; 2] = [Duration::ZERO, Duration::from_millis(200)];
+const ALIVE_AGAIN: Duration = Duration::from_millis(200);
 
 /// What a restart does to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +45,12 @@ impl Model {
         match self.knobs.announcements {
             Announcements::Rfc => {
                 self.announce_by_rfc(now);
-                for after in ALIVE_AFTER {
-                    self.beacon(now + after, Beacon::ssdp(true));
-                }
+                self.beacon(now, Beacon::ssdp(true));
+                self.beacon(now + ALIVE_AGAIN, Beacon::ssdp_for_good());
             }
             Announcements::Miniupnpd => {
                 self.beacon(now, Beacon::pcp(None));
-                self.beacon(now, Beacon::ssdp(true));
+                self.beacon(now, Beacon::ssdp_for_good());
             }
             Announcements::Never => {}
         }

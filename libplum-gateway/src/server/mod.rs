@@ -266,6 +266,7 @@ impl Shared {
         self.reopened.notify_all();
         let now = self.now();
         act(&mut core.model, now);
+        Self::end_forgotten(&core);
         self.settle(&mut core);
         Ok(())
     }

@@ -116,13 +116,15 @@ impl Shared {
         &'a self,
         mut core: MutexGuard<'a, Core>,
     ) -> MutexGuard<'a, Core> {
+        // Those that come meanwhile, through a port that stays open, are none of ours.
+        let mut ids: Vec<StreamId> = core.streams.keys().copied().collect();
         loop {
-            if core.streams.is_empty() {
+            ids.retain(|id| core.streams.contains_key(id));
+            if ids.is_empty() {
                 return core;
             }
             let now = self.now();
-            let ids: Vec<StreamId> = core.streams.keys().copied().collect();
-            for id in ids {
+            for &id in &ids {
                 core.model.stream_gone(now, id);
                 if let Some(mailbox) = core.streams.get_mut(&id) {
                     mailbox.out.clear();
@@ -132,6 +134,16 @@ impl Shared {
             }
             self.changed.notify_all();
             core = self.wait_on(&self.changed, core, Some(WAKE_AGAIN));
+        }
+    }
+
+    /// Hangs up on whom the model has forgotten.
+    pub(super) fn end_forgotten(core: &Core) {
+        for (&id, mailbox) in &core.streams {
+            if !core.model.has_stream(id) && mailbox.out.is_empty() {
+                // An error means that it is closed already.
+                let _ = mailbox.socket.shutdown(Shutdown::Both);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod corpus;
+mod costume;
 mod plain;
 mod recorded;
 mod serve;

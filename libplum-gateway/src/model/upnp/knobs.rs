@@ -82,7 +82,8 @@ pub struct HttpStyle {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Upnp {
-    /// Whether UPnP is spoken at all. Off by default here; a [`crate::Builder`] turns it on.
+    /// Whether UPnP is spoken at all. Off by default here; a [`crate::Builder`] turns it on. A
+    /// [`crate::Gateway`] that was started without it has no ports for it.
     pub on: bool,
     /// Which device it is.
     pub igd: Igd,
@@ -143,6 +144,9 @@ pub struct Upnp {
     /// forgiven, deleting nothing and listing nothing are successes, RemoteHost is not compared, and
     /// DeviceProtection:1 is listed (without actions).
     pub miniupnpd: bool,
+    /// How long after the announcements of a start `ssdp:alive` is said again, and again; `None`:
+    /// never. UDA 1.0 §1.1.2 wants it before half of the 1,800 s that they are good for have passed.
+    pub notify_every: Option<Duration>,
     /// The SERVER header of all answers.
     pub server: String,
     /// How long each request over HTTP takes the daemon, beside what [`super::super::Service`] says.
@@ -184,6 +188,7 @@ impl Default for Upnp {
             moving_port: false,
             wan_change_loses_rules: false,
             miniupnpd: false,
+            notify_every: Some(Duration::from_secs(870)),
             server: "Linux/6.1 UPnP/1.1 libplum-gateway/0.1".to_owned(),
             http_service: Duration::ZERO,
             max_connections: 64,
@@ -196,6 +201,9 @@ impl Upnp {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if self.ssdp_delay.is_empty() {
             return Err(ConfigError::SsdpDelay(self.ssdp_delay.clone()));
+        }
+        if self.notify_every == Some(Duration::ZERO) {
+            return Err(ConfigError::NotifyEvery);
         }
         if self.max_connections == 0 {
             return Err(ConfigError::NoConnections);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::log::{Dropped, Fate};
-use crate::model::{Announcement, Odds, Restart, Source};
+use crate::model::{Announcement, Announcements, Odds, Restart, Source};
 
 const IGD1: &str = "urn:schemas-upnp-org:device:InternetGatewayDevice:1";
 const IGD2: &str = "urn:schemas-upnp-org:device:InternetGatewayDevice:2";
@@ -254,4 +254,20 @@ fn alive_and_byebye() {
         12,
         "once, and two services more"
     );
+}
+
+#[test]
+fn it_says_again_that_it_is_there() {
+    let mut m = model(|k| {
+        (k.pcp, k.nat_pmp) = (false, false);
+        k.announcements = Announcements::Miniupnpd;
+    });
+    assert_eq!(m.deadline(), None, "not before it has announced itself");
+    m.announce_start(secs(10));
+    assert_eq!(heard(&mut m, secs(11)).len(), 10);
+    assert_eq!(m.deadline(), Some(secs(880)));
+    assert_eq!(heard(&mut m, secs(880)).len(), 10);
+    m.set(|k| k.upnp.notify_every = None).unwrap();
+    assert_eq!(heard(&mut m, secs(1750)).len(), 10, "the last one");
+    assert_eq!(m.deadline(), None);
 }
