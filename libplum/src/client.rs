@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::bridge::{question, AskHandle, ClientConfig, ClientHandle};
 use crate::request::{millis, millis_or_zero, plain, seconds};
-use crate::{Error, Events, MapRequest, NoGateway, Protocol, Report, Stats, Transport};
+use crate::{Error, Events, Listener, MapRequest, NoGateway, Protocol, Report, Stats, Transport};
 
 /// The one that [`Client::shared`] hands out, for as long as somebody holds it.
 static SHARED: Mutex<Weak<ClientHandle>> = Mutex::new(Weak::new());
@@ -66,6 +66,23 @@ impl Client {
     /// Nothing is sent before the request is awaited or [started](MapRequest::start).
     pub fn map(&self, transport: Transport, internal_port: u16) -> MapRequest {
         MapRequest::new(self.clone(), transport, internal_port)
+    }
+
+    /// As [`map`](Self::map), for what a bound socket listens on: its transport, its port, and the
+    /// family of its address (any for `[::]`).
+    ///
+    /// ```no_run
+    /// # async fn serve(client: libplum::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = std::net::TcpListener::bind("0.0.0.0:0")?;
+    /// let mapping = client.map_listener(&listener).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// One that is bound to the loopback, which no router reaches, is refused with that reason when
+    /// the request is started: [`Error::InvalidArgument`].
+    pub fn map_listener(&self, listener: &dyn Listener) -> MapRequest {
+        MapRequest::from_listener(self.clone(), listener)
     }
 
     /// The router's external address: from a mapping that is open, or by NAT-PMP's question for it.

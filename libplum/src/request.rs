@@ -5,10 +5,12 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::bridge::{MapConfig, OnChange};
+use crate::listener::{bound, Listener};
 use crate::{Change, Client, Error, Family, Mapping, State, Transport};
 
 /// A port to be mapped, from [`Client::map`].
@@ -28,6 +30,8 @@ pub struct MapRequest {
     family: Option<Family>,
     description: Option<String>,
     on_change: Option<OnChange>,
+    /// What is wrong with the listener that it was made from.
+    listener: Result<(), Error>,
 }
 
 impl MapRequest {
@@ -44,6 +48,21 @@ impl MapRequest {
             family: None,
             description: None,
             on_change: None,
+            listener: Ok(()),
+        }
+    }
+
+    pub(crate) fn from_listener(client: Client, listener: &dyn Listener) -> Self {
+        let transport = listener.transport();
+        match bound(listener) {
+            Ok((port, family)) => Self {
+                family,
+                ..Self::new(client, transport, port)
+            },
+            Err(error) => Self {
+                listener: Err(error),
+                ..Self::new(client, transport, 0)
+            },
         }
     }
 
@@ -115,6 +134,57 @@ impl MapRequest {
         self
     }
 
+    /// Maps the port for TCP and for UDP, both at one external port (QUIC beside HTTP, games).
+    /// The request's own transport is mapped first, and returned first.
+    ///
+    /// A router gives ports for each transport alone. So the second is asked for with the port of
+    /// the first and [`prefer_failure`](Self::prefer_failure); when it is taken, the first is given
+    /// back and the other begins, from the port that the router gives it. This goes on
+    /// a few times; with `prefer_failure` on the request itself, only its own port counts. Each of
+    /// the two is healed by itself later: a router that has lost its state may give the first
+    /// another port, and says so as a change.
+    ///
+    /// [`on_change`](Self::on_change) gets the changes of both, those of given-up tries included.
+    ///
+    /// # Errors
+    /// [`Error::PortTaken`] when no common port was found; else as `.await` on the request. Nothing
+    /// stays mapped then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future unmaps in the background what was begun.
+    pub async fn both(self) -> Result<(Mapping, Mapping), Error> {
+        let template = Template::new(self);
+        let (one, other) = (
+            template.request.transport,
+            other(template.request.transport),
+        );
+        if template.request.prefer_failure {
+            let first = template.of(one).await?;
+            return Ok((first, template.of(other).await?));
+        }
+        let mut wanted = template.request.external_port;
+        let (mut leader, mut follower) = (one, other);
+        for _ in 0..COMMON_PORT_TRIES {
+            let mut request = template.of(leader);
+            request.external_port = wanted;
+            let first = request.await?;
+            let port = first.external_addr().map(|address| address.port());
+            let mut request = template.of(follower);
+            // Lost again already: the second then waits for its own outcome like any other.
+            request.external_port = port.or(wanted);
+            request.prefer_failure = request.external_port.is_some();
+            match request.await {
+                Ok(second) if leader == one => return Ok((first, second)),
+                Ok(second) => return Ok((second, first)),
+                Err(Error::PortTaken) => first.unmap().await,
+                Err(error) => return Err(error),
+            }
+            wanted = port;
+            (leader, follower) = (follower, leader);
+        }
+        Err(Error::PortTaken)
+    }
+
     /// Begins to map and returns at once.
     ///
     /// The mapping is pending; the engine tries until the handle is dropped, through failures too
@@ -131,6 +201,7 @@ impl MapRequest {
     }
 
     fn check(self) -> Result<MapConfig, Error> {
+        self.listener?;
         if self.internal_port == 0 {
             return Err(Error::invalid("internal port", "0 is not a port"));
         }
@@ -168,6 +239,46 @@ impl MapRequest {
                 .transpose()?,
             on_change: self.on_change,
         })
+    }
+}
+
+/// How often [`MapRequest::both`] looks for a port that is free for both transports.
+const COMMON_PORT_TRIES: usize = 8;
+
+fn other(transport: Transport) -> Transport {
+    match transport {
+        Transport::Tcp => Transport::Udp,
+        Transport::Udp => Transport::Tcp,
+    }
+}
+
+/// A request that is made several times; its callback is shared by all of them.
+struct Template {
+    request: MapRequest,
+    on_change: Option<Arc<Mutex<OnChange>>>,
+}
+
+impl Template {
+    fn new(mut request: MapRequest) -> Self {
+        let on_change = request.on_change.take().map(|f| Arc::new(Mutex::new(f)));
+        Self { request, on_change }
+    }
+
+    fn of(&self, transport: Transport) -> MapRequest {
+        let request = &self.request;
+        MapRequest {
+            client: request.client.clone(),
+            transport,
+            description: request.description.clone(),
+            listener: request.listener.clone(),
+            // All callbacks of a client run on its one thread: nobody waits for the lock.
+            on_change: self.on_change.clone().map(|shared| -> OnChange {
+                Box::new(move |change| {
+                    shared.lock().unwrap_or_else(PoisonError::into_inner)(change);
+                })
+            }),
+            ..*request
+        }
     }
 }
 

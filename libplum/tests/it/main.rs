@@ -4,6 +4,7 @@
 //! runtime only.
 
 mod bad_input;
+mod both;
 mod bridge;
 mod client;
 mod first_mapping;
