@@ -6,8 +6,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <sys/mman.h>
 #include <unistd.h>
+#endif
 
 typedef struct {
     uint8_t *map;
@@ -15,22 +20,54 @@ typedef struct {
     uint8_t *end; /* the first unreadable byte */
 } check_guard;
 
-static inline check_guard check_guard_new(size_t room)
+/* A block whose last page is unreadable. */
+#ifdef _WIN32
+static inline size_t check_guard_page(void)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t body = (room + page - 1) / page * page + page;
-    check_guard g = {.map_size = body + page};
-    void *p = mmap(NULL, g.map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED || mprotect((uint8_t *)p + body, page, PROT_NONE) != 0)
-        abort();
-    g.map = p;
-    g.end = g.map + body;
-    return g;
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
+static inline void *check_guard_map(size_t size, size_t page)
+{
+    char *p = VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    DWORD before;
+    return p && VirtualProtect(p + size - page, page, PAGE_NOACCESS, &before) ? p : NULL;
+}
+
+static inline void check_guard_free(check_guard *g)
+{
+    VirtualFree(g->map, 0, MEM_RELEASE);
+}
+#else
+static inline size_t check_guard_page(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static inline void *check_guard_map(size_t size, size_t page)
+{
+    char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p != MAP_FAILED && mprotect(p + size - page, page, PROT_NONE) == 0 ? p : NULL;
 }
 
 static inline void check_guard_free(check_guard *g)
 {
     munmap(g->map, g->map_size);
+}
+#endif
+
+static inline check_guard check_guard_new(size_t room)
+{
+    size_t page = check_guard_page();
+    size_t body = (room + page - 1) / page * page + page;
+    check_guard g = {.map_size = body + page};
+    g.map = check_guard_map(g.map_size, page);
+    if (g.map == NULL)
+        abort();
+    g.end = g.map + body;
+    return g;
 }
 
 /* Copies `size` bytes so that they end at the guard (NULL: only makes room); valid until the next

@@ -1,38 +1,28 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "responder.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "platform/platform.h"
+#include "platform/shared/sockaddr.h"
 
 struct responder {
-    int fd, stop;
+    plum_socket socket;
+    plum_waiter *waiter;
     uint16_t port;
-    time_t started;
-    pthread_t thread;
+    plum_time started;
+    plum_thread thread;
+    atomic_bool stop;
     atomic_int mode;
     atomic_uint maps, deletes;
-    pthread_mutex_t lock;
-    struct sockaddr_in client; /* the last one; under the lock */
+    plum_mutex lock;
+    plum_sockaddr client; /* the last one; under the lock */
+    socklen_t client_size;
 };
 
 static const uint8_t junk[60] = {2, 0x81, 0, 0};
-
-static time_t seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec;
-}
 
 static void put_be32(uint8_t *p, uint32_t v)
 {
@@ -59,7 +49,7 @@ static size_t answer(responder *r, const uint8_t *q, size_t size, uint8_t *a)
     a[1] = (uint8_t)(q[1] | 0x80);
     a[3] = mode == RESPONDER_REFUSES && map ? 2 : 0;
     memcpy(a + 4, q + 4, 4);
-    put_be32(a + 8, (uint32_t)(seconds() - r->started) + 1000);
+    put_be32(a + 8, (uint32_t)((plum_platform_now() - r->started) / PLUM_SECONDS) + 1000);
     if (!map)
         return out;
     memcpy(a + 24, q + 24, 36); /* nonce, protocol, internal port, suggestions */
@@ -72,33 +62,39 @@ static size_t answer(responder *r, const uint8_t *q, size_t size, uint8_t *a)
     return out;
 }
 
-static void *run(void *arg)
+static bool send_to(responder *r, const void *bytes, size_t size, const plum_sockaddr *to,
+                    socklen_t to_size)
+{
+    return sendto(r->socket, bytes, (plum_buffer_size)size, 0, &to->any, to_size) == (int)size;
+}
+
+static void run(void *arg)
 {
     responder *r = arg;
-    struct pollfd fds[2] = {{.fd = r->fd, .events = POLLIN}, {.fd = r->stop, .events = POLLIN}};
-    struct sockaddr_in from;
+    plum_sockaddr from;
     socklen_t from_size = 0;
-    for (;;) {
+    while (!atomic_load(&r->stop)) {
         bool flood = atomic_load(&r->mode) == RESPONDER_FLOODS && from_size > 0;
         for (int i = 0; flood && i < 256; i++)
-            if (sendto(r->fd, junk, sizeof junk, 0, (struct sockaddr *)&from, from_size) < 0)
-                flood = false; /* the client has gone */
-        int ready = poll(fds, 2, flood ? 0 : 10);
-        if (ready <= 0)
+            flood = send_to(r, junk, sizeof junk, &from, from_size); /* false: it has gone */
+        plum_poll_item item = {.socket = r->socket};
+        plum_waiter_wait(r->waiter, &item, 1, plum_platform_now() + (flood ? 0 : 10));
+        if (!item.readable)
             continue;
-        if (fds[1].revents != 0)
-            return NULL;
         uint8_t in[1200], out[60];
-        from_size = sizeof from;
-        ssize_t got = recvfrom(r->fd, in, sizeof in, 0, (struct sockaddr *)&from, &from_size);
+        plum_sockaddr sender;
+        socklen_t sender_size = sizeof sender;
+        int got = (int)recvfrom(r->socket, (void *)in, sizeof in, 0, &sender.any, &sender_size);
         if (got < 0)
             continue;
-        pthread_mutex_lock(&r->lock);
+        from = sender;
+        from_size = sender_size;
+        plum_mutex_lock(&r->lock);
         r->client = from;
-        pthread_mutex_unlock(&r->lock);
+        r->client_size = from_size;
+        plum_mutex_unlock(&r->lock);
         size_t size = answer(r, in, (size_t)got, out);
-        if (size > 0 &&
-            sendto(r->fd, out, size, 0, (struct sockaddr *)&from, from_size) != (ssize_t)size)
+        if (size > 0 && !send_to(r, out, size, &from, from_size))
             continue; /* a lost answer: the client asks again */
     }
 }
@@ -106,35 +102,30 @@ static void *run(void *arg)
 responder *responder_start(const char *ip, uint16_t port)
 {
     responder *r = calloc(1, sizeof *r);
-    struct sockaddr_in at;
-    socklen_t size = sizeof at;
-    memset(&at, 0, sizeof at);
-    at.sin_family = AF_INET;
-    at.sin_port = htons(port);
-    if (r == NULL || inet_pton(AF_INET, ip, &at.sin_addr) != 1)
+    plum_addr at = {.port = port};
+    plum_sockaddr sa;
+    if (r == NULL || plum_platform_start() != 0 || !plum_ip_parse(ip, &at.ip))
         abort();
-    r->started = seconds();
-    if (pthread_mutex_init(&r->lock, NULL) != 0)
+    socklen_t size = plum_sockaddr_from(&at, &sa);
+    r->started = plum_platform_now();
+    r->waiter = plum_waiter_new();
+    r->socket = socket(AF_INET, SOCK_DGRAM, 0);
+    if (r->waiter == NULL || r->socket == PLUM_SOCKET_NONE || plum_mutex_init(&r->lock) != 0 ||
+        bind(r->socket, &sa.any, size) != 0 || getsockname(r->socket, &sa.any, &size) != 0 ||
+        plum_thread_start(&r->thread, run, r) != 0)
         abort();
-    r->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    r->stop = eventfd(0, EFD_CLOEXEC);
-    if (r->fd < 0 || r->stop < 0 || bind(r->fd, (struct sockaddr *)&at, size) != 0 ||
-        getsockname(r->fd, (struct sockaddr *)&at, &size) != 0 ||
-        pthread_create(&r->thread, NULL, run, r) != 0)
-        abort();
-    r->port = ntohs(at.sin_port);
+    r->port = plum_sockaddr_to(&sa).port;
     return r;
 }
 
 void responder_stop(responder *r)
 {
-    const uint64_t one = 1;
-    if (write(r->stop, &one, sizeof one) != sizeof one)
-        abort();
-    pthread_join(r->thread, NULL);
-    close(r->fd);
-    close(r->stop);
-    pthread_mutex_destroy(&r->lock);
+    atomic_store(&r->stop, true);
+    plum_waiter_wake(r->waiter);
+    plum_thread_join(&r->thread);
+    plum_socket_close(r->socket);
+    plum_waiter_free(r->waiter);
+    plum_mutex_free(&r->lock);
     free(r);
 }
 
@@ -160,10 +151,11 @@ unsigned responder_deletes(const responder *r)
 
 void responder_send_junk(responder *r, unsigned count)
 {
-    pthread_mutex_lock(&r->lock);
-    struct sockaddr_in to = r->client;
-    pthread_mutex_unlock(&r->lock);
+    plum_mutex_lock(&r->lock);
+    plum_sockaddr to = r->client;
+    socklen_t size = r->client_size;
+    plum_mutex_unlock(&r->lock);
     for (unsigned i = 0; i < count; i++)
-        if (sendto(r->fd, junk, sizeof junk, 0, (struct sockaddr *)&to, sizeof to) < 0)
+        if (!send_to(r, junk, sizeof junk, &to, size))
             abort();
 }

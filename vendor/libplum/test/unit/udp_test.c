@@ -2,58 +2,19 @@
 /* Datagram sockets on loopback: the platform's, and the loop's table of them. */
 #include "io/udp.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "check.h"
 #include "guard.h"
+#include "peer.h"
 
 static plum_ip loopback(void)
 {
     return plum_ip_v4(127, 0, 0, 1);
 }
 
-/* A plain socket to play the other side. */
-static int peer_open(plum_addr *at)
-{
-    struct sockaddr_in sa;
-    socklen_t size = sizeof sa;
-    memset(&sa, 0, sizeof sa);
-    sa.sin_family = AF_INET;
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    REQUIRE(fd >= 0 && bind(fd, (struct sockaddr *)&sa, size) == 0 &&
-            getsockname(fd, (struct sockaddr *)&sa, &size) == 0);
-    at->ip = loopback();
-    at->port = ntohs(sa.sin_port);
-    return fd;
-}
-
-static void peer_send(int fd, const plum_addr *to, const void *bytes, size_t size)
-{
-    struct sockaddr_in sa;
-    memset(&sa, 0, sizeof sa);
-    sa.sin_family = AF_INET;
-    sa.sin_port = htons(to->port);
-    memcpy(&sa.sin_addr, to->ip.bytes, 4);
-    REQUIRE(sendto(fd, bytes, size, 0, (struct sockaddr *)&sa, sizeof sa) == (ssize_t)size);
-}
-
-static bool wait_readable(plum_socket s)
-{
-    plum_waiter *w = plum_waiter_new();
-    plum_poll_item item = {.socket = s};
-    plum_waiter_wait(w, &item, 1, plum_platform_now() + 5000);
-    plum_waiter_free(w);
-    return item.readable;
-}
-
 static void both_ways(void)
 {
     plum_addr peer, bound, from;
-    int fd = peer_open(&peer);
+    plum_socket fd = peer_open(&peer);
     plum_ip any = plum_ip_any(4);
     plum_socket s;
     REQUIRE(plum_udp_open(&any, &peer, &s, &bound) == PLUM_IO_OK);
@@ -66,21 +27,21 @@ static void both_ways(void)
     bool truncated = true;
     CHECK_EQ(plum_udp_recv(s, buf, sizeof buf, &size, &from, &truncated), PLUM_IO_AGAIN);
     CHECK_EQ(plum_udp_send(s, (const uint8_t *)"hello", 5), PLUM_IO_OK);
-    CHECK_EQ(recv(fd, buf, sizeof buf, 0), 5);
+    CHECK_EQ(peer_recv(fd, buf, sizeof buf), 5);
     peer_send(fd, &bound, "hi", 2);
-    CHECK(wait_readable(s));
+    CHECK(peer_wait(s));
     CHECK_EQ(plum_udp_recv(s, buf, sizeof buf, &size, &from, &truncated), PLUM_IO_OK);
     CHECK_EQ(size, 2);
     CHECK(!truncated);
     CHECK(plum_addr_equal(&from, &peer));
     plum_socket_close(s);
-    close(fd);
+    plum_socket_close(fd);
 }
 
 static void a_long_datagram_is_cut_and_said_so(void)
 {
     plum_addr peer, bound, from;
-    int fd = peer_open(&peer);
+    plum_socket fd = peer_open(&peer);
     plum_ip lo = loopback();
     plum_socket s;
     REQUIRE(plum_udp_open(&lo, &peer, &s, &bound) == PLUM_IO_OK);
@@ -91,7 +52,7 @@ static void a_long_datagram_is_cut_and_said_so(void)
     uint8_t *buf = check_guard_put(&g, NULL, 16);
     size_t size = 0;
     bool truncated = false;
-    CHECK(wait_readable(s));
+    CHECK(peer_wait(s));
     CHECK_EQ(plum_udp_recv(s, buf, 16, &size, &from, &truncated), PLUM_IO_OK);
     CHECK_EQ(size, 16);
     CHECK(truncated);
@@ -100,13 +61,13 @@ static void a_long_datagram_is_cut_and_said_so(void)
     CHECK(!truncated);
     check_guard_free(&g);
     plum_socket_close(s);
-    close(fd);
+    plum_socket_close(fd);
 }
 
 static void strangers_are_not_heard(void)
 {
     plum_addr peer, other, bound, from;
-    int fd = peer_open(&peer), stranger = peer_open(&other);
+    plum_socket fd = peer_open(&peer), stranger = peer_open(&other);
     plum_ip lo = loopback();
     plum_socket s;
     REQUIRE(plum_udp_open(&lo, &peer, &s, &bound) == PLUM_IO_OK);
@@ -115,18 +76,18 @@ static void strangers_are_not_heard(void)
     uint8_t buf[16];
     size_t size = 0;
     bool truncated;
-    CHECK(wait_readable(s));
+    CHECK(peer_wait(s));
     CHECK_EQ(plum_udp_recv(s, buf, sizeof buf, &size, &from, &truncated), PLUM_IO_OK);
     CHECK_EQ(size, 3);
     plum_socket_close(s);
-    close(fd);
-    close(stranger);
+    plum_socket_close(fd);
+    plum_socket_close(stranger);
 }
 
 static void errors_have_names(void)
 {
     plum_addr peer, bound;
-    int fd = peer_open(&peer);
+    plum_socket fd = peer_open(&peer);
     plum_socket s = PLUM_SOCKET_NONE;
     plum_ip not_ours = plum_ip_v4(192, 0, 2, 77);
     CHECK_EQ(plum_udp_open(&not_ours, &peer, &s, &bound), PLUM_IO_UNREACHABLE);
@@ -134,7 +95,7 @@ static void errors_have_names(void)
     v6.bytes[15] = 1;
     CHECK(plum_udp_open(&v6, &peer, &s, &bound) != PLUM_IO_OK); /* another family */
     CHECK_EQ(s, PLUM_SOCKET_NONE);
-    close(fd);
+    plum_socket_close(fd);
 }
 
 static plum_action open_action(plum_sock sock, const plum_addr *remote)
@@ -164,7 +125,7 @@ static void send_action(plum_udp *u, plum_sock sock, const char *text)
 static void opened_is_told_once(void)
 {
     plum_addr peer;
-    int fd = peer_open(&peer);
+    plum_socket fd = peer_open(&peer);
     plum_udp u;
     plum_udp_init(&u);
     plum_action open = open_action(7, &peer);
@@ -182,14 +143,14 @@ static void opened_is_told_once(void)
     send_action(&u, 7, "late");
     CHECK(!plum_udp_next_event(&u, &event));
     plum_udp_free(&u);
-    close(fd);
+    plum_socket_close(fd);
 }
 
 /* On Linux the ICMP error of the first datagram makes the next send fail without sending. */
 static void after_a_refusal_the_next_send_still_goes_out(void)
 {
     plum_addr peer;
-    int fd = peer_open(&peer);
+    plum_socket fd = peer_open(&peer);
     plum_udp u;
     plum_udp_init(&u);
     plum_action open = open_action(1, &peer);
@@ -197,32 +158,26 @@ static void after_a_refusal_the_next_send_still_goes_out(void)
     plum_udp_act_open(&u, &open);
     REQUIRE(plum_udp_next_event(&u, &event));
 
-    close(fd); /* nobody there: ICMP port unreachable */
+    plum_socket_close(fd); /* nobody there: ICMP port unreachable */
     send_action(&u, 1, "lost");
-    CHECK(wait_readable(u.slots[0].socket)); /* the error has come */
-    struct sockaddr_in sa;
-    memset(&sa, 0, sizeof sa);
-    sa.sin_family = AF_INET;
-    sa.sin_port = htons(peer.port);
-    sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    REQUIRE(bind(fd, (struct sockaddr *)&sa, sizeof sa) == 0);
+    CHECK(peer_wait(u.slots[0].socket)); /* the error has come */
+    fd = peer_open_at(&peer);
     send_action(&u, 1, "again");
     REQUIRE(plum_udp_next_event(&u, &event));
     CHECK_EQ(event.kind, PLUM_EV_FAIL);
     CHECK_EQ(event.u.fail.what, PLUM_FAIL_REFUSED);
     CHECK(!event.u.fail.dead);
     char buf[16];
-    CHECK_EQ(recv(fd, buf, sizeof buf, MSG_DONTWAIT), 5);
+    CHECK_EQ(peer_recv(fd, buf, sizeof buf), 5);
     plum_udp_free(&u);
-    close(fd);
+    plum_socket_close(fd);
 }
 
 static void a_refusal_is_read_when_nothing_is_sent(void)
 {
     plum_addr peer;
-    int fd = peer_open(&peer);
-    close(fd);
+    plum_socket fd = peer_open(&peer);
+    plum_socket_close(fd);
     plum_udp u;
     plum_udp_init(&u);
     plum_action open = open_action(1, &peer);
@@ -230,7 +185,7 @@ static void a_refusal_is_read_when_nothing_is_sent(void)
     plum_udp_act_open(&u, &open);
     REQUIRE(plum_udp_next_event(&u, &event));
     send_action(&u, 1, "lost");
-    CHECK(wait_readable(u.slots[0].socket));
+    CHECK(peer_wait(u.slots[0].socket));
     uint8_t buf[16];
     CHECK(!plum_udp_receive(&u.slots[0], buf, sizeof buf, &event));
     REQUIRE(plum_udp_next_event(&u, &event));

@@ -7,4 +7,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+typedef size_t plum_buffer_size; /* as send() and recv() take it */
+
 #endif

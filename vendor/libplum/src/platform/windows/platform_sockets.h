@@ -13,4 +13,6 @@
 
 #undef interface /* COM's word for struct */
 
+typedef int plum_buffer_size; /* as send() and recv() take it */
+
 #endif
