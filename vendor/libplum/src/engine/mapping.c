@@ -26,16 +26,41 @@ void plum_wire_unqueue(plum_wire *w)
 
 /* ---- where ---- */
 
+static void draw_secret(plum_engine *e, plum_wire *w)
+{
+    /* Without randomness the engine would not have started; should it fail now, the jitter's
+     * generator is still unpredictable from the network. */
+    if (e->mem.hooks.random(e->mem.hooks.ctx, w->secret, sizeof w->secret) != 0)
+        for (size_t i = 0; i < sizeof w->secret; i++)
+            w->secret[i] = (uint8_t)plum_rng_next(&e->rng);
+    w->has_secret = true;
+}
+
+/* A nonce per server (RFC 6887 section 11.2), for the life of the mapping: who comes back to a
+ * network where its rule still stands has the nonce that renews and deletes it. */
+static void make_nonce(plum_wire *w, const plum_gateway *gw)
+{
+    uint8_t place[1 + 16 + 16 + 4];
+    plum_writer out;
+    for (uint8_t half = 0; half < 2; half++) {
+        plum_writer_init(&out, place, sizeof place);
+        plum_writer_u8(&out, half);
+        plum_writer_bytes(&out, gw->net.gateway.ip.bytes, 16);
+        plum_writer_bytes(&out, gw->net.local.bytes, 16);
+        plum_writer_be32(&out, gw->net.ifindex);
+        uint64_t hash = plum_siphash(w->secret, place, plum_writer_size(&out));
+        for (size_t i = half * 8u; i < sizeof w->nonce && i < half * 8u + 8u; i++, hash >>= 8)
+            w->nonce[i] = (uint8_t)hash;
+    }
+}
+
 void plum_wire_bind(plum_engine *e, plum_wire *w, plum_gateway *gw)
 {
     w->gw = gw;
     gw->wires++;
-    /* A nonce per server (RFC 6887 section 11.2), for the life of the mapping there. Without
-     * randomness the engine would not have started; should it fail now, the jitter's generator is
-     * still unpredictable from the network. */
-    if (e->mem.hooks.random(e->mem.hooks.ctx, w->nonce, sizeof w->nonce) != 0)
-        for (size_t i = 0; i < sizeof w->nonce; i++)
-            w->nonce[i] = (uint8_t)plum_rng_next(&e->rng);
+    if (!w->has_secret)
+        draw_secret(e, w);
+    make_nonce(w, gw);
 }
 
 void plum_wire_unbind(plum_engine *e, plum_wire *w)
@@ -402,7 +427,7 @@ void plum_wire_finish(plum_engine *e, plum_wire *w)
     bool undone = plum_wire_all_prefer(w, 0) &&
                   PLUM_OBJECT(w->handles.next, plum_handle, link)->is == PLUM_IS_FAILURE;
     w->job = PLUM_JOB_NONE;
-    w->last_words = false;
+    w->last_words = w->has_secret = false; /* what comes now is another mapping */
     plum_wire_unbind(e, w);
     if (!again) {
         plum_table_free_wire(e, w);

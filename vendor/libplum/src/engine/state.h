@@ -19,6 +19,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "base/siphash.h"
 #include "engine/engine.h"
 #include "engine/pacing.h"
 #include "proto/epoch.h"
@@ -133,7 +134,9 @@ struct plum_wire {
     plum_time deadline; /* of its delete */
 
     /* the request as it was first sent: retransmissions are byte-identical */
-    uint8_t nonce[PLUM_PCP_NONCE];
+    uint8_t nonce[PLUM_PCP_NONCE]; /* made of the secret and where we are */
+    uint8_t secret[PLUM_SIPHASH_KEY];
+    bool has_secret;
     uint32_t ask_lifetime;
     plum_addr ask_external;
     bool ask_prefer;

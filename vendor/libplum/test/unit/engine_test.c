@@ -1232,6 +1232,39 @@ static void natpmp_hears_of_a_new_address_after_none(void)
     end_world();
 }
 
+static void who_comes_back_has_its_nonce(void)
+{
+    world_init(&w, NULL);
+    w.gw.natpmp = false;
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 100);
+    uint8_t nonce[12];
+    memcpy(nonce, world_rule_of(&w, 8080)->nonce, 12);
+    plum_ip home = w.net.local;
+    w.net.local = plum_ip_v4(192, 168, 1, 99);
+    memset(w.gw.rules, 0, sizeof w.gw.rules); /* what this address sees of the table */
+    world_connect(&w);
+    world_run(&w, 100);
+    CHECK(world_rule_of(&w, 8080) && memcmp(world_rule_of(&w, 8080)->nonce, nonce, 12) != 0);
+    world_rule other = *world_rule_of(&w, 8080);
+    memcpy(w.gw.rules[0].nonce, nonce, 12); /* the gateway of old: it refuses another nonce */
+    world_disconnect(&w);
+    world_run(&w, 100);
+    w.net.local = home;
+    world_connect(&w);
+    world_run(&w, 100);
+    expect_success(1, PLUM_BY_PCP, 8080);
+    CHECK(memcmp(world_rule_of(&w, 8080)->nonce, nonce, 12) == 0);
+    CHECK(memcmp(other.nonce, nonce, 12) != 0);
+    world_destroy(&w, 1);
+    world_run(&w, 100);
+    world_create(&w, 2, PLUM_TCP, 8080); /* another mapping */
+    world_run(&w, 100);
+    CHECK(memcmp(world_rule_of(&w, 8080)->nonce, nonce, 12) != 0);
+    end_world();
+}
+
 int main(void)
 {
     RUN(a_first_mapping_is_two_datagrams);
@@ -1292,6 +1325,7 @@ int main(void)
     RUN(unanswered_requests_do_not_keep_others_waiting);
     RUN(natpmp_asks_for_the_address_after_a_reset);
     RUN(natpmp_hears_of_a_new_address_after_none);
+    RUN(who_comes_back_has_its_nonce);
     RUN(every_allocation_may_fail);
     return check_end();
 }
