@@ -21,6 +21,9 @@ const VERSIONS: std::ops::Range<&str> = "0.6".."0.7";
 /// Whether `plum/client.h` is wanted too.
 const CLIENT: bool = cfg!(feature = "client");
 
+/// Whether the engine is to note the clock.
+const TRACE: bool = cfg!(feature = "_trace");
+
 /// What has to be installed where, for the one sentence that a user without CMake reads.
 const NO_CMAKE: &str =
     "libplum-sys builds a C library with CMake, which was not found: install it \
@@ -39,6 +42,9 @@ fn main() {
         _ if env::var_os("DOCS_RS").is_some() => bundled::tree().join("include"),
         (Some(_), Some(_)) => end(&format!(
             "{PKG_CONFIG} and {SOURCE} exclude each other: unset one of them."
+        )),
+        (Some(_), None) | (None, Some(_)) if TRACE => end(&format!(
+            "the feature `_trace` takes this crate's own engine: unset {PKG_CONFIG} and {SOURCE}."
         )),
         (Some(_), None) => installed::link(),
         (None, Some(tree)) => other::link(Path::new(&tree)),
@@ -88,6 +94,7 @@ mod bundled {
         let out = cmake::Config::new(&root)
             .define("PLUM_BUILD_TESTS", "OFF")
             .define("PLUM_WERROR", "OFF")
+            .define("PLUM_TRACE", if TRACE { "ON" } else { "OFF" })
             .build_target("plum-static")
             .build();
         // CMake wrote the archive's path down: its name and folder depend on generator and system.

@@ -27,3 +27,20 @@ include!("client.rs");
 include!(concat!(env!("OUT_DIR"), "/plum.rs"));
 #[cfg(all(feature = "client", feature = "bindgen"))]
 include!(concat!(env!("OUT_DIR"), "/client.rs"));
+
+/// When the steps of a mapping last happened (`src/io/trace.h` of the engine). For benchmarks; not
+/// part of the interface.
+#[cfg(feature = "_trace")]
+#[doc(hidden)]
+pub mod trace {
+    pub const SENT: ::core::ffi::c_int = 0;
+    pub const RECEIVED: ::core::ffi::c_int = 1;
+    pub const PUBLISHED: ::core::ffi::c_int = 2;
+
+    unsafe extern "C" {
+        /// The last time of a step, 0 if never; nanoseconds.
+        pub fn plum_trace_last(step: ::core::ffi::c_int) -> u64;
+        /// The same clock now.
+        pub fn plum_trace_now() -> u64;
+    }
+}

@@ -5,6 +5,7 @@
 
 #include "api/client_internal.h"
 #include "api/convert.h"
+#include "io/trace.h"
 
 static uint32_t remaining_s(plum_time expires, plum_time now, uint32_t lifetime_s)
 {
@@ -114,6 +115,7 @@ static void publish(plum_client_t *client, const plum_action *action)
         }
     }
     plum_mutex_unlock(&client->lock);
+    PLUM_NOTE(PLUM_TRACE_PUBLISHED);
 }
 
 static void call(const plum_record *r, const plum_mapping_info_t *info)

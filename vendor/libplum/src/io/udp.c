@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "io/trace.h"
+
 /* RFC 6886 section 3.2.1 and RFC 6887 section 14.1.1: announcements go to all hosts, port 5350. */
 static const uint16_t announce_port = 5350;
 static const uint8_t all_nodes_v6[16] = {0xff, 0x02, [15] = 0x01};
@@ -111,6 +113,7 @@ void plum_udp_act_send(plum_udp *u, const plum_action *send)
     if (slot == NULL || slot->dead)
         return;
     plum_io result = plum_udp_send(slot->socket, send->u.send.bytes, send->u.send.size);
+    PLUM_NOTE(PLUM_TRACE_SENT);
     if (result == PLUM_IO_REFUSED || result == PLUM_IO_UNREACHABLE) {
         /* On Linux this is the ICMP error of an earlier datagram: this one was not sent. */
         note_failure(slot, result, false);
@@ -196,6 +199,7 @@ bool plum_udp_receive(plum_udp_slot *slot, uint8_t *buf, size_t room, plum_event
         note_failure(slot, result, false);
         return false;
     }
+    PLUM_NOTE(PLUM_TRACE_RECEIVED);
     memset(event, 0, sizeof *event);
     event->kind = PLUM_EV_DATA;
     event->u.data.sock = slot->sock;
