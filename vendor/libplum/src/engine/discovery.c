@@ -167,6 +167,8 @@ static void decide(plum_engine *e, plum_gateway *gw, plum_by by)
             plum_wire_want(e, w); /* nobody can renew it by PCP any more */
         }
     }
+    if (by == PLUM_BY_PCP)
+        plum_health_taken_over(e, gw);
     plum_health_schedule(e, gw);
     if (plum_gateway_has_asks(e, gw)) { /* discovery's own questions end here, the user's do not */
         if (plum_allows(e, gw, PLUM_ALLOW_NATPMP) && gw->natpmp == PLUM_UNKNOWN)
@@ -182,6 +184,7 @@ void plum_discovery_pcp(plum_engine *e, plum_gateway *gw, bool present)
     gw->pcp = present ? PLUM_PRESENT : PLUM_ABSENT;
     if (present && gw->phase == PLUM_PHASE_LIVE && gw->proto == PLUM_BY_NATPMP) {
         gw->proto = PLUM_BY_PCP; /* each mapping moves when it is renewed */
+        plum_health_taken_over(e, gw);
         plum_timer_clear(&e->timers, &gw->pcp_again);
         plum_log_gateway(e, 2, gw, "speaks PCP after all");
     }

@@ -108,6 +108,17 @@ void plum_health_natpmp_epoch(plum_engine *e, plum_gateway *gw, uint32_t epoch)
     gw->waited = false;
 }
 
+/* PCP takes over from NAT-PMP. Both count from the same loss of state, so NAT-PMP's epoch is what
+ * shows whether its mappings are still there. */
+void plum_health_taken_over(plum_engine *e, plum_gateway *gw)
+{
+    plum_epoch seen = gw->np_epoch;
+    gw->np_epoch.known = false;
+    if (seen.known && gw->pcp_epoch.known &&
+        !plum_epoch_natpmp(&seen, e->now, gw->pcp_epoch.server))
+        state_lost(e, gw);
+}
+
 /* ---- refused ---- */
 
 void plum_health_refused(plum_engine *e, plum_gateway *gw)

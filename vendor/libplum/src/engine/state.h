@@ -352,6 +352,7 @@ void plum_health_schedule(plum_engine *e, plum_gateway *gw);
 void plum_health_hint(plum_engine *e, plum_gateway *gw);
 void plum_health_pcp_epoch(plum_engine *e, plum_gateway *gw, uint32_t epoch);
 void plum_health_natpmp_epoch(plum_engine *e, plum_gateway *gw, uint32_t epoch);
+void plum_health_taken_over(plum_engine *e, plum_gateway *gw);
 void plum_health_refused(plum_engine *e, plum_gateway *gw);
 void plum_health_trouble(plum_engine *e, plum_gateway *gw);
 void plum_health_reassert(plum_engine *e, plum_gateway *gw);

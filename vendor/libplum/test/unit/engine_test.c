@@ -1265,6 +1265,26 @@ static void who_comes_back_has_its_nonce(void)
     end_world();
 }
 
+static void a_restart_shows_though_the_protocol_changed(void)
+{
+    plum_engine_config c = world_config();
+    c.recheck_period = 20000;
+    world_init(&w, &c);
+    w.gw.pcp = false;
+    w.gw.most = 86400;
+    world_connect(&w);
+    world_create(&w, 1, PLUM_TCP, 8080);
+    world_run(&w, 60000);
+    expect_success(1, PLUM_BY_NATPMP, 8080);
+    world_restart(&w, false); /* with another firmware, say */
+    w.gw.pcp = true;
+    w.gw.natpmp = false;
+    world_run(&w, 40000);
+    expect_success(1, PLUM_BY_PCP, 8080);
+    CHECK(world_rule_of(&w, 8080) != NULL);
+    end_world();
+}
+
 int main(void)
 {
     RUN(a_first_mapping_is_two_datagrams);
@@ -1326,6 +1346,7 @@ int main(void)
     RUN(natpmp_asks_for_the_address_after_a_reset);
     RUN(natpmp_hears_of_a_new_address_after_none);
     RUN(who_comes_back_has_its_nonce);
+    RUN(a_restart_shows_though_the_protocol_changed);
     RUN(every_allocation_may_fail);
     return check_end();
 }
