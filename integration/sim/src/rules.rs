@@ -39,6 +39,7 @@ pub(crate) struct Table {
     foreign: Vec<Foreign>,
     /// (transport, client, internal, external) of all rules.
     now: HashSet<(u8, IpAddr, u16, u16)>,
+    host: Option<IpAddr>,
 }
 
 fn is_foreign(rule: &Rule) -> bool {
@@ -105,7 +106,13 @@ impl Table {
     }
 
     /// Looks at the table, and whether anything of another has changed.
-    pub(crate) fn check(&mut self, model: &Model, now: Duration) -> Result<(), String> {
+    pub(crate) fn check(
+        &mut self,
+        model: &Model,
+        now: Duration,
+        host: Option<IpAddr>,
+    ) -> Result<(), String> {
+        self.host = host;
         let rules = model.rules();
         self.now = rules
             .iter()
@@ -143,13 +150,12 @@ impl Table {
             .contains(&(transport as u8, client, internal, external))
     }
 
-    /// External ports of our rules for an internal port, static ones apart.
+    /// External ports of our rules, at our present address, for an internal port, static ones apart.
     pub(crate) fn of(&self, transport: Transport, internal: u16) -> Vec<u16> {
-        let ours = |client: IpAddr| client == IpAddr::V4(HOST) || client == IpAddr::V4(MOVED);
         let mut ports: Vec<u16> = self
             .now
             .iter()
-            .filter(|r| r.0 == transport as u8 && ours(r.1) && r.2 == internal)
+            .filter(|r| r.0 == transport as u8 && Some(r.1) == self.host && r.2 == internal)
             .map(|r| r.3)
             .filter(|&port| internal != STATIC_PORT || port != STATIC_PORT)
             .collect();

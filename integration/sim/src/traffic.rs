@@ -15,7 +15,9 @@ pub(crate) enum Request {
 
 #[derive(Debug, Default)]
 pub(crate) struct Traffic {
-    nonces: BTreeMap<(u8, u16), [u8; 12]>,
+    /// By (transport, internal port, our address): RFC 6887 section 11.2, and the same again for who
+    /// comes back.
+    nonces: BTreeMap<(u8, u16, IpAddr), [u8; 12]>,
     /// Ports whose delete has gone out: a new mapping may follow, with a nonce of its own.
     deleted: Vec<(u8, u16)>,
     recent: VecDeque<u64>,
@@ -37,12 +39,6 @@ fn be32(bytes: &[u8], at: usize) -> u32 {
 }
 
 impl Traffic {
-    /// Another gateway, or none: nonces are per server.
-    pub(crate) fn forget(&mut self) {
-        self.nonces.clear();
-        self.deleted.clear();
-    }
-
     /// Judges a datagram that the engine sends at `now`, from this address.
     pub(crate) fn check(
         &mut self,
@@ -78,35 +74,42 @@ impl Traffic {
             }
             Request::Delete { .. } => self.deletes += 1,
         }
-        if bytes[0] == 2 {
-            self.nonce(request, bytes)?;
-        }
+        self.nonce(local, request, bytes)?;
         Ok(request)
     }
 
-    fn nonce(&mut self, request: Request, bytes: &[u8]) -> Result<(), String> {
+    fn nonce(&mut self, local: IpAddr, request: Request, bytes: &[u8]) -> Result<(), String> {
         let mut nonce = [0; 12];
         let (key, is_map) = match request {
             Request::Question => return Ok(()),
             Request::Map { transport, port } => ((transport, port), true),
             Request::Delete { transport, port } => ((transport, port), false),
         };
-        nonce.copy_from_slice(&bytes[NONCE..NONCE + 12]);
         let is_new = is_map && self.deleted.contains(&key);
-        if is_map {
-            self.deleted.retain(|&port| port != key);
-        } else {
+        if !is_map {
             self.deleted.push(key);
         }
-        match self.nonces.insert(key, nonce) {
-            Some(old) if old != nonce && !is_new => Err(format!("port {}: another nonce", key.1)),
+        if bytes[0] != 2 {
+            return Ok(());
+        }
+        nonce.copy_from_slice(&bytes[NONCE..NONCE + 12]);
+        if is_map {
+            self.deleted.retain(|&port| port != key);
+        }
+        if is_new {
+            self.nonces
+                .retain(|&(transport, port, _), _| (transport, port) != key);
+        }
+        match self.nonces.insert((key.0, key.1, local), nonce) {
+            Some(old) if old != nonce => Err(format!("port {}: another nonce", key.1)),
             _ => Ok(()),
         }
     }
 
     /// Nobody holds this port any more.
     pub(crate) fn over(&mut self, transport: u8, port: u16) {
-        self.nonces.remove(&(transport, port));
+        self.nonces
+            .retain(|key, _| (key.0, key.1) != (transport, port));
     }
 }
 

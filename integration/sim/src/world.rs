@@ -11,7 +11,7 @@ use libplum_gateway::model::{
     Update,
 };
 
-use crate::case::{force, wan, Case, Link, Op, Style, Where};
+use crate::case::{force, wan, Case, Item, Link, Op, Style, Where};
 use crate::engine::{
     Action, Create, Engine, Event, Fail, Network, OpenKind, Transport, MULTICAST, NEVER, NO_MEMORY,
     TRUNCATED,
@@ -126,6 +126,8 @@ pub struct World {
     resets: Vec<u64>,
     changed_network: u64,
     asks: BTreeMap<u32, u64>,
+    /// (when to look, since when all must have been well, port) of what was destroyed.
+    orphans: VecDeque<(u64, u64, Transport, u16)>,
     stop: Option<u64>,
     stopped: bool,
     hasher: DefaultHasher,
@@ -205,6 +207,7 @@ impl World {
             resets: Vec::new(),
             changed_network: 0,
             asks: BTreeMap::new(),
+            orphans: VecDeque::new(),
             stop: None,
             stopped: false,
             hasher: DefaultHasher::new(),
@@ -499,15 +502,44 @@ impl World {
         }
     }
 
-    /// The last of a port was told that it is over: then nothing may be left of it, where everything
-    /// went well since it was asked for.
+    /// The last of a port was told that it is over: nothing may be left of it where everything went
+    /// well since it was asked for.
     fn destroyed(&mut self, id: u32) {
         let told = &self.book.ids[&id];
         let Create {
             transport, port, ..
         } = told.create;
-        if self.book.is_over(transport as u8, port) {
-            self.traffic.over(transport as u8, port);
+        if !self.book.is_over(transport as u8, port) {
+            return;
+        }
+        self.traffic.over(transport as u8, port);
+        let since = told.leaving.unwrap_or(0).saturating_sub(5_000);
+        let road = 4 * (self.road.delay + self.road.jitter);
+        let late = (self.now, since, transport, port);
+        // What an address had when the host moved away from it, and what was written in a protocol
+        // that the gateway has given up, is there for a lease.
+        let is_stranded = |item: &Item| matches!(item.op, Op::Be(Where::Moved) | Op::Speak { .. });
+        let stranded = self.case.script.iter().any(is_stranded);
+        if self.case.style != Style::Slow && road < 400 && !stranded {
+            self.orphans
+                .push_back((late.0 + 100 + road, late.1, late.2, late.3));
+        }
+    }
+
+    fn look_for_orphans(&mut self) {
+        while let Some(&(at, since, transport, port)) = self.orphans.front() {
+            if at > self.now {
+                return;
+            }
+            self.orphans.pop_front();
+            let was_calm = self.calm_since.is_some_and(|calm| calm <= since);
+            let wanted = !self.book.is_over(transport as u8, port);
+            let left = self.table.of(transport, port);
+            if was_calm && !wanted && !left.is_empty() {
+                self.fail(format!(
+                    "{transport:?} {port} was destroyed, and {left:?} is left"
+                ));
+            }
         }
     }
 
@@ -827,7 +859,6 @@ impl World {
 
     fn be(&mut self, place: Where) {
         if place != self.place {
-            self.traffic.forget();
             self.changed_network = self.now;
         }
         self.place = place;
@@ -881,8 +912,9 @@ impl World {
     fn look(&mut self) {
         let (now, at) = (self.now, ms(self.now));
         self.model.advance(at);
-        let harm = self.table.check(&self.model, at);
+        let harm = self.table.check(&self.model, at, self.address());
         self.judge(harm);
+        self.look_for_orphans();
         if let Some(stop) = self.stop {
             if !self.stopped && now > stop + 1 {
                 self.fail("SHUTDOWN has not ended by its deadline".into());
