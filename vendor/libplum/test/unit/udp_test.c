@@ -11,6 +11,17 @@ static plum_ip loopback(void)
     return plum_ip_v4(127, 0, 0, 1);
 }
 
+/* Wine 8 binds to addresses that are not this host's, and does not wake who waits for an ICMP
+ * error; Windows does otherwise. */
+static bool is_wine(void)
+{
+#ifdef _WIN32
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
+#else
+    return false;
+#endif
+}
+
 static void both_ways(void)
 {
     plum_addr peer, bound, from;
@@ -146,6 +157,7 @@ static void opened_is_told_once(void)
     plum_socket_close(fd);
 }
 
+#ifndef _WIN32
 /* On Linux the ICMP error of the first datagram makes the next send fail without sending. */
 static void after_a_refusal_the_next_send_still_goes_out(void)
 {
@@ -172,6 +184,7 @@ static void after_a_refusal_the_next_send_still_goes_out(void)
     plum_udp_free(&u);
     plum_socket_close(fd);
 }
+#endif
 
 static void a_refusal_is_read_when_nothing_is_sent(void)
 {
@@ -248,11 +261,16 @@ int main(void)
     RUN(both_ways);
     RUN(a_long_datagram_is_cut_and_said_so);
     RUN(strangers_are_not_heard);
-    RUN(errors_have_names);
+    if (!is_wine())
+        RUN(errors_have_names);
     RUN(opened_is_told_once);
+#ifndef _WIN32 /* there recv() alone tells of ICMP */
     RUN(after_a_refusal_the_next_send_still_goes_out);
-    RUN(a_refusal_is_read_when_nothing_is_sent);
-    RUN(what_cannot_be_opened_is_told_dead);
+#endif
+    if (!is_wine())
+        RUN(a_refusal_is_read_when_nothing_is_sent);
+    if (!is_wine())
+        RUN(what_cannot_be_opened_is_told_dead);
     RUN(one_socket_too_many_is_told);
     RUN(sources);
     return check_end();

@@ -56,11 +56,24 @@ void plum_cond_broadcast(plum_cond *c)
     WakeAllConditionVariable(variable_of(c));
 }
 
-bool plum_cond_wait(plum_cond *c, plum_mutex *m, int timeout_ms)
+static bool sleep_for(plum_cond *c, plum_mutex *m, DWORD ms)
 {
-    DWORD ms = timeout_ms < 0 ? INFINITE : (DWORD)timeout_ms;
     return SleepConditionVariableSRW(variable_of(c), lock_of(m), ms, 0) != 0 ||
            GetLastError() != ERROR_TIMEOUT;
+}
+
+bool plum_cond_wait(plum_cond *c, plum_mutex *m, int timeout_ms)
+{
+    if (timeout_ms < 0)
+        return sleep_for(c, m, INFINITE);
+    /* The system counts in ticks of its own, and may be a little early. */
+    plum_time end = plum_platform_now() + (plum_time)timeout_ms, left = (plum_time)timeout_ms;
+    do {
+        if (sleep_for(c, m, (DWORD)left))
+            return true;
+        left = plum_time_since(end, plum_platform_now());
+    } while (left > 0);
+    return false;
 }
 
 typedef struct {
