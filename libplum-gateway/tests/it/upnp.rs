@@ -1,7 +1,7 @@
 //! The Internet Gateway Device over loopback sockets.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use libplum_gateway::model::upnp::Igd;
@@ -457,4 +457,38 @@ fn impossible_gateways_are_refused_with_a_reason() {
     assert!(matches!(host, E::HeaderValue(_)));
     let folder = refused(new().like("/nowhere/at/all"));
     assert!(matches!(folder, E::Costume(CostumeError::Read { .. })));
+}
+
+#[test]
+fn a_client_that_says_no_more_is_let_go() {
+    let gateway = Gateway::builder().start().unwrap();
+    let mut stream = connect(gateway.http_addr().unwrap());
+    stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0);
+    // And one that asks first gets its answer first.
+    let mut stream = connect(gateway.http_addr().unwrap());
+    write!(stream, "GET /rootDesc.xml HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+}
+
+#[test]
+fn a_second_request_at_once_is_reset() {
+    let gateway = Gateway::builder()
+        .quirk(Quirk::OneAtATime)
+        .set(|k| k.upnp.http_service = Duration::from_secs(2))
+        .start()
+        .unwrap();
+    let http = gateway.http_addr().unwrap();
+    let (mut first, mut second) = (connect(http), connect(http));
+    write!(first, "GET / HTTP/1.0\r\n\r\n").unwrap();
+    assert!(gateway.log().wait_for_count(PATIENCE, Op::HttpGet, 1));
+    write!(second, "GET / HTTP/1.0\r\n\r\n").unwrap();
+    let error = second.read(&mut [0; 1]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let mut text = String::new();
+    first.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
 }

@@ -126,6 +126,8 @@ impl Decoder {
         if self.head.is_none() {
             match self.read_head() {
                 Ok(true) => {}
+                // What has been cut off will never come.
+                Ok(false) if self.broken => return self.stop(Progress::Bad(413, None)),
                 Ok(false) => return Progress::More,
                 Err(progress) => return self.stop(progress),
             }

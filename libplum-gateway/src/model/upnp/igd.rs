@@ -279,6 +279,16 @@ impl Model {
                 if self.knobs.upnp.no_extend && same_port {
                     kept = Some(rule.expires);
                 }
+                if self.how() == How::Miniupnpd && same_port && kept.is_none() {
+                    // It notes the new end alone: name and owner stay, a PCP nonce too.
+                    let expires = wish
+                        .lease
+                        .map(|s| at.saturating_add(Duration::from_secs(s.into())));
+                    if let Some(rule) = self.table.get_mut(key) {
+                        rule.expires = expires;
+                    }
+                    return Ok(Vec::new());
+                }
             }
         }
         self.write_upnp_rule(at, wish, kept);
@@ -403,7 +413,9 @@ impl Model {
             .iter()
             .filter(|r| is_within(r, transport, start, end))
         {
-            if self.may_delete(rule, peer) && (manage || rule.client == peer) {
+            // miniupnpd's secure mode does not reach this action.
+            let anyones = how == How::Miniupnpd && rule.writer != Writer::Static;
+            if anyones || self.may_delete(rule, peer) && (manage || rule.client == peer) {
                 meant.push(rule.key());
             } else {
                 refused = true;
@@ -509,7 +521,7 @@ impl Model {
                  <p:NewProtocol>{}</p:NewProtocol><p:NewInternalPort>{}</p:NewInternalPort>\
                  <p:NewInternalClient>{}</p:NewInternalClient><p:NewEnabled>{}</p:NewEnabled>\
                  <p:NewDescription>{}</p:NewDescription><p:NewLeaseTime>{}</p:NewLeaseTime></p:PortMappingEntry>",
-                remote_host(rule),
+                if how == How::Miniupnpd { String::new() } else { remote_host(rule) },
                 rule.external_port,
                 rule.transport,
                 rule.internal_port,

@@ -427,11 +427,7 @@ impl Model {
         } else if self.waiting.len() > self.knobs.queue {
             Fate::Overflow
         } else if self.knobs.upnp.one_at_a_time
-            && self
-                .upnp
-                .streams
-                .iter()
-                .any(|(&i, s)| i != id && s.busy && !s.done)
+            && self.upnp.streams.iter().any(|(&i, s)| i != id && s.busy)
         {
             self.log.set_fate(number, Fate::Refused);
             self.hang_up(now, id, StreamEvent::Reset);
@@ -623,7 +619,6 @@ impl Model {
             return;
         }
         let keep = ending == Ending::Keep;
-        stream.done |= !keep;
         let event = StreamEvent::Send(bytes);
         let order = self.next_order();
         self.upnp.send(

@@ -68,11 +68,12 @@ fn read(bytes: &[u8], strict: bool) -> Option<HttpMessage> {
 }
 
 /// What a search wants, when it is one that is to be answered.
-fn search(message: &HttpMessage, to_group: bool, strict: bool) -> Option<String> {
-    if message.start != "M-SEARCH * HTTP/1.1" {
+/// `lax` is miniupnpd's way: it looks at neither the version of HTTP nor MAN.
+fn search(message: &HttpMessage, to_group: bool, strict: bool, lax: bool) -> Option<String> {
+    if message.start != "M-SEARCH * HTTP/1.1" && !(lax && message.method() == Some("M-SEARCH")) {
         return None;
     }
-    let man = message.header("man")?;
+    let man = message.header("man").or(lax.then_some("ssdp:discover"))?;
     let quoted = man == "\"ssdp:discover\"";
     if !quoted && (strict || man != "ssdp:discover") {
         return None;
@@ -82,6 +83,7 @@ fn search(message: &HttpMessage, to_group: bool, strict: bool) -> Option<String>
     }
     // UDA 1.1 §1.3.2: a multicast search without MX MUST be ignored; a unicast one has none.
     if to_group
+        && !lax
         && message
             .header("mx")
             .and_then(|mx| mx.trim().parse::<u32>().ok())
@@ -186,7 +188,10 @@ impl Model {
         } else {
             read(bytes, strict)
         };
-        let wanted = message.as_ref().and_then(|m| search(m, to_group, strict));
+        let lax = self.knobs.upnp.miniupnpd && !strict;
+        let wanted = message
+            .as_ref()
+            .and_then(|m| search(m, to_group, strict, lax));
         let op = match &message {
             Some(m) if m.method() == Some("M-SEARCH") => Op::SsdpSearch,
             Some(m) if m.method() == Some("NOTIFY") => Op::SsdpNotify,

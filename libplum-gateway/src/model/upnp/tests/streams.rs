@@ -394,3 +394,28 @@ fn a_client_that_left_gets_its_mapping_all_the_same() {
         (Fate::SendFailed, Op::AddPortMapping)
     );
 }
+
+#[test]
+fn more_ahead_than_fits_ends_the_connection() {
+    let mut m = model(|k| k.service.read = secs(1));
+    let id = m.connect(secs(1), 0, alice()).unwrap();
+    m.stream_data(secs(1), id, GET.as_bytes());
+    for _ in 0..100 {
+        m.stream_data(secs(1), id, GET.repeat(100).as_bytes());
+    }
+    let mut text = Vec::new();
+    let mut closed = false;
+    let mut at = 2;
+    while !closed {
+        let (bytes, end) = drain(&mut m, secs(at), id);
+        text.extend(bytes);
+        closed = end;
+        at += 1;
+        assert!(at < 5_000);
+    }
+    let last = String::from_utf8_lossy(&text);
+    assert!(
+        last.starts_with("HTTP/1.1 200 OK") && last.contains("HTTP/1.1 413 "),
+        "said, not silently lost"
+    );
+}
