@@ -45,6 +45,17 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Opens ports and keeps them open until it is stopped
     Map(MapArgs),
+    /// Closes ports that an earlier run was killed before it could close (NAT-PMP only)
+    ///
+    /// It asks by NAT-PMP to delete what this host has mapped for these ports. Most gateways keep one
+    /// table for all protocols, so that this takes away what was mapped by PCP or UPnP too. By PCP itself
+    /// nobody but the program that mapped a port can unmap it: the request must carry a number that only
+    /// that program knew (its mapping ends by itself, after two hours unless it asked for another
+    /// lifetime). A gateway that does not speak NAT-PMP is told apart. Mappings of other hosts, and those
+    /// that were made by hand in the router, stay.
+    ///
+    /// That nothing was mapped is no failure: NAT-PMP does not tell the difference.
+    Unmap(UnmapArgs),
     /// Tells which protocols the gateway speaks
     Probe {
         /// One JSON object a line
@@ -65,12 +76,23 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Prints a script that completes this program's words in a shell
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page, of the program or of one command (view: plum man | man -l -)
+    Man {
+        /// The command whose page is wanted
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MapArgs {
-    /// What to open: the port here, the port wanted outside, the transport (tcp unless said)
-    #[arg(required = true, value_name = "PORT[:EXTERNAL][/tcp|udp]")]
+    /// What to open: the port here, the port wanted outside, the transport (tcp unless said; both:
+    /// TCP and UDP on one port outside)
+    #[arg(required = true, value_name = "PORT[:EXTERNAL][/tcp|udp|both]")]
     pub(crate) ports: Vec<PortSpec>,
     /// The port wanted outside; with a single PORT only
     #[arg(long, value_name = "N", value_parser = port)]
@@ -106,6 +128,17 @@ impl MapArgs {
         }
         Ok(ports)
     }
+}
+
+/// `plum unmap`.
+#[derive(Debug, Args)]
+pub(crate) struct UnmapArgs {
+    /// What to close: the port here, the transport (tcp unless said)
+    #[arg(required = true, value_name = "PORT[/tcp|udp|both]")]
+    pub(crate) ports: Vec<PortSpec>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A router in a box. It maps on paper: it answers as a router does, and forwards nothing.
@@ -222,10 +255,27 @@ impl FromStr for GatewayAddr {
     }
 }
 
-/// `PORT[:EXTERNAL][/tcp|udp]`.
+/// `tcp`, `udp` or `both`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transports {
+    One(Transport),
+    Both,
+}
+
+impl Transports {
+    pub(crate) fn each(self) -> &'static [Transport] {
+        match self {
+            Transports::One(Transport::Tcp) => &[Transport::Tcp],
+            Transports::One(Transport::Udp) => &[Transport::Udp],
+            Transports::Both => &[Transport::Tcp, Transport::Udp],
+        }
+    }
+}
+
+/// `PORT[:EXTERNAL][/tcp|udp|both]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PortSpec {
-    pub(crate) transport: Transport,
+    pub(crate) transports: Transports,
     pub(crate) internal: u16,
     pub(crate) external: Option<u16>,
 }
@@ -234,18 +284,19 @@ impl FromStr for PortSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (ports, transport) = match text.split_once('/') {
-            None => (text, Transport::Tcp),
-            Some((ports, name)) if name.eq_ignore_ascii_case("tcp") => (ports, Transport::Tcp),
-            Some((ports, name)) if name.eq_ignore_ascii_case("udp") => (ports, Transport::Udp),
-            Some((_, name)) => return Err(format!("{name:?} is neither tcp nor udp")),
+        let (ports, transport) = text.split_once('/').unwrap_or((text, "tcp"));
+        let transports = match transport.to_ascii_lowercase().as_str() {
+            "tcp" => Transports::One(Transport::Tcp),
+            "udp" => Transports::One(Transport::Udp),
+            "both" => Transports::Both,
+            _ => return Err(format!("{transport:?} is neither tcp nor udp nor both")),
         };
         let (internal, external) = match ports.split_once(':') {
             None => (port(ports)?, None),
             Some((internal, external)) => (port(internal)?, Some(port(external)?)),
         };
         Ok(PortSpec {
-            transport,
+            transports,
             internal,
             external,
         })
@@ -287,7 +338,7 @@ mod tests {
 
     fn spec(transport: Transport, internal: u16, external: Option<u16>) -> PortSpec {
         PortSpec {
-            transport,
+            transports: Transports::One(transport),
             internal,
             external,
         }
@@ -310,6 +361,9 @@ mod tests {
             "65535:1/UDP".parse(),
             Ok(spec(Transport::Udp, 65535, Some(1)))
         );
+        let both: PortSpec = "443/both".parse().unwrap();
+        assert_eq!(both.transports, Transports::Both);
+        assert_eq!(both.transports.each(), [Transport::Tcp, Transport::Udp]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod both;
 mod demo;
 mod external_ip;
 mod gateway;
@@ -9,7 +10,9 @@ mod logger;
 mod map;
 mod output;
 mod probe;
+mod shell;
 mod stop;
+mod unmap;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,10 +51,13 @@ fn main() -> ExitCode {
     } else {
         match command {
             Command::Map(args) => map::run(&common, &args),
+            Command::Unmap(args) => unmap::run(&common, &args),
             Command::Probe { json } => probe::run(&common, json),
             Command::ExternalIp { json } => external_ip::run(&common, json),
             Command::Gateway(args) => gateway::run(&common, &args),
             Command::Demo { json } => demo::run(&common, json),
+            Command::Completions { shell } => shell::completions(shell),
+            Command::Man { command } => shell::man(command.as_deref()),
         }
     };
     ExitCode::from(exit as u8)

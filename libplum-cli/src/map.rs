@@ -4,18 +4,19 @@ use std::io;
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use libplum::{Change, Client, Error, Mapping, State};
+use libplum::{Client, Error, Mapping, State, Transport};
 
-use crate::args::{Common, MapArgs, PortSpec};
+use crate::args::{Common, MapArgs, PortSpec, Transports};
+use crate::both::Pair;
 use crate::output::{complain, milliseconds, Failed, Line, Mapped, Output};
 use crate::stop::{self, Stop};
 use crate::{Exit, SHUTDOWN};
 
 /// What the main thread waits for.
-enum Event {
+pub(crate) enum Event {
     Change {
         index: usize,
-        change: Change,
+        state: State,
         at: Instant,
     },
     Stop(Stop),
@@ -47,15 +48,18 @@ pub(crate) fn run(common: &Common, args: &MapArgs) -> Exit {
         Err(error) => return refuse(&error),
     };
     let exit = match open(&client, &ports, args, &sender) {
-        Ok(mappings) => {
+        Ok(opened) => {
             let mut session = Session {
                 output: Output::new(args.json),
                 ports: ports
                     .iter()
-                    .map(|&spec| Port {
-                        spec,
-                        now: Now::Pending,
-                        was_mapped: false,
+                    .flat_map(|spec| {
+                        spec.transports.each().iter().map(|&transport| Port {
+                            transport,
+                            internal: spec.internal,
+                            now: Now::Pending,
+                            was_mapped: false,
+                        })
                     })
                     .collect(),
                 start,
@@ -66,7 +70,10 @@ pub(crate) fn run(common: &Common, args: &MapArgs) -> Exit {
             let exit = session.watch(&events);
             let closed = client.shutdown_blocking(SHUTDOWN);
             // They told of every change; what unmapped them was the shutdown.
-            drop(mappings);
+            drop(opened.mappings);
+            if closed.is_ok() {
+                opened.pairs.into_iter().for_each(Pair::join);
+            }
             session.tell_end(&events);
             closed.map_or_else(|error| refuse(&error), |()| exit)
         }
@@ -85,34 +92,57 @@ fn refuse(error: &Error) -> Exit {
     error.into()
 }
 
+/// What was asked for; dropping it unmaps.
+struct Opened {
+    mappings: Vec<Mapping>,
+    pairs: Vec<Pair>,
+}
+
 fn open(
     client: &Client,
     ports: &[PortSpec],
     args: &MapArgs,
     sender: &Sender<Event>,
-) -> Result<Vec<Mapping>, Error> {
-    let mut mappings = Vec::with_capacity(ports.len());
-    for (index, spec) in ports.iter().enumerate() {
-        let sender = sender.clone();
-        let mut request = client
-            .map(spec.transport, spec.internal)
-            .on_change(move |change| {
-                // The main thread has gone only when the program ends.
-                let _ = sender.send(Event::Change {
-                    index,
-                    change: change.clone(),
-                    at: Instant::now(),
+) -> Result<Opened, Error> {
+    let mut opened = Opened {
+        mappings: Vec::with_capacity(ports.len()),
+        pairs: Vec::new(),
+    };
+    let mut index = 0;
+    for spec in ports {
+        let (client, lifetime, spec) = (client.clone(), args.lifetime, *spec);
+        let request = move |transport| {
+            let mut request = client.map(transport, spec.internal);
+            if let Some(port) = spec.external {
+                request = request.external_port(port);
+            }
+            if let Some(seconds) = lifetime {
+                request = request.lifetime(Duration::from_secs(seconds.into()));
+            }
+            request
+        };
+        match spec.transports {
+            Transports::One(transport) => {
+                let sender = sender.clone();
+                let request = request(transport).on_change(move |change| {
+                    // The main thread has gone only when the program ends.
+                    let _ = sender.send(Event::Change {
+                        index,
+                        state: change.state.clone(),
+                        at: Instant::now(),
+                    });
                 });
-            });
-        if let Some(port) = spec.external {
-            request = request.external_port(port);
+                opened.mappings.push(request.start()?);
+            }
+            Transports::Both => {
+                let request = move || request(Transport::Tcp);
+                let pair = Pair::open(request, index, args.keep_trying, sender.clone());
+                opened.pairs.push(pair);
+            }
         }
-        if let Some(seconds) = args.lifetime {
-            request = request.lifetime(Duration::from_secs(seconds.into()));
-        }
-        mappings.push(request.start()?);
+        index += spec.transports.each().len();
     }
-    Ok(mappings)
+    Ok(opened)
 }
 
 struct Session {
@@ -126,7 +156,8 @@ struct Session {
 }
 
 struct Port {
-    spec: PortSpec,
+    transport: Transport,
+    internal: u16,
     now: Now,
     was_mapped: bool,
 }
@@ -151,8 +182,8 @@ impl Session {
                 Some(end) => events.recv_timeout(end.saturating_duration_since(Instant::now())),
             };
             match event {
-                Ok(Event::Change { index, change, at }) => {
-                    if let Err(error) = self.take(index, &change, at) {
+                Ok(Event::Change { index, state, at }) => {
+                    if let Err(error) = self.take(index, &state, at) {
                         self.listening = false;
                         break self.lost_reader(&error);
                     }
@@ -183,11 +214,11 @@ impl Session {
     /// After the shutdown everything has been said; what is left tells that ports are closed.
     fn tell_end(&mut self, events: &Receiver<Event>) {
         while let Ok(event) = events.try_recv() {
-            if let Event::Change { index, change, at } = event {
-                if !matches!(change.state, State::Unmapped) || !self.listening {
+            if let Event::Change { index, state, at } = event {
+                if !matches!(state, State::Unmapped) || !self.listening {
                     continue;
                 }
-                if self.take(index, &change, at).is_err() {
+                if self.take(index, &state, at).is_err() {
                     self.listening = false;
                 }
             }
@@ -195,15 +226,11 @@ impl Session {
     }
 
     /// Remembers a change and says it.
-    fn take(&mut self, index: usize, change: &Change, at: Instant) -> io::Result<()> {
+    fn take(&mut self, index: usize, state: &State, at: Instant) -> io::Result<()> {
         let elapsed = at.saturating_duration_since(self.start);
         let port = &mut self.ports[index];
-        let PortSpec {
-            transport,
-            internal,
-            ..
-        } = port.spec;
-        match &change.state {
+        let (transport, internal) = (port.transport, port.internal);
+        match state {
             State::Active(active) => {
                 let mapped = Mapped {
                     transport,

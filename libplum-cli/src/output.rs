@@ -115,6 +115,13 @@ pub(crate) enum Line {
         internal_port: u16,
         elapsed_ms: f64,
     },
+    /// Whatever an earlier run left is closed.
+    Cleared {
+        #[serde(serialize_with = "write_transport")]
+        transport: Transport,
+        internal_port: u16,
+        elapsed_ms: f64,
+    },
     /// What the gateway says by one protocol.
     Probed(Probed),
     /// The gateway's external address.
@@ -217,6 +224,16 @@ impl fmt::Display for Line {
                 ..
             } => {
                 write!(f, "{transport} {internal_port} is closed again")
+            }
+            Line::Cleared {
+                transport,
+                internal_port,
+                ..
+            } => {
+                write!(
+                    f,
+                    "{transport} {internal_port}: nothing of this host is mapped any more"
+                )
             }
             Line::Probed(probed) => write!(f, "{probed}"),
             Line::ExternalIp { address } => write!(f, "{address}"),

@@ -569,3 +569,135 @@ fn the_demo_needs_no_router() {
         assert!(text.contains(part), "{part:?} in {text}");
     }
 }
+
+#[test]
+fn both_transports_are_mapped_on_one_port_outside() {
+    let gateway = gateway();
+    gateway.insert_static(Transport::Udp, "192.0.2.9".parse().unwrap(), 8080, 8080);
+    let args = ["map", "8080/both", "9000", "--json", "--for", "0"];
+    let output = finish(plum_at(&gateway).args(args));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = lines(&output);
+    let outside = |transport: &str| {
+        let is = |line: &&Value| line["internal_port"] == 8080 && line["transport"] == transport;
+        let own: Vec<_> = lines.iter().filter(is).collect();
+        assert_eq!(own.len(), 2, "{lines:?}");
+        assert_eq!(own[1]["event"], "unmapped");
+        own[0]["external_addr"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(outside("tcp"), outside("udp"));
+    assert!(!outside("tcp").ends_with(":8080"), "that one is taken");
+    assert_eq!(lines.len(), 6, "{lines:?}");
+    assert_eq!(gateway.rules().len(), 1, "the other host's alone");
+}
+
+#[test]
+fn a_refusal_of_both_ends_with_1() {
+    let gateway = gateway();
+    gateway
+        .set(|knobs| knobs.force(Op::PcpMap, Forced::result(2_u16)))
+        .unwrap();
+    let args = ["map", "8080/both", "--json", "--protocol", "pcp"];
+    let output = finish(plum_at(&gateway).args(args));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for line in lines(&output) {
+        assert_eq!(line["event"], "failed", "{line}");
+    }
+    let usage = finish(plum_at(&gateway).args(["map", "5351/both"]));
+    assert_eq!(usage.status.code(), Some(2), "{usage:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_run_left_is_unmapped() {
+    for protocol in ["pcp", "natpmp"] {
+        let gateway = gateway();
+        let args = ["map", "8080/both", "9000", "--json", "--protocol", protocol];
+        let mut killed = Running::start(plum_at(&gateway).args(args));
+        for _ in 0..3 {
+            assert_eq!(killed.next_json()["event"], "mapped");
+        }
+        killed.signal(rustix::process::Signal::KILL);
+        killed.end();
+        assert_eq!(gateway.rules().len(), 3, "left by {protocol}");
+
+        let output = finish(plum_at(&gateway).args(["unmap", "8080/both", "--json"]));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let lines = lines(&output);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert_eq!(lines[0]["event"], "cleared");
+        assert_eq!(lines[1]["transport"], "udp");
+        let left: Vec<_> = gateway.rules().iter().map(|r| r.internal_port).collect();
+        assert_eq!(left, [9000], "{protocol}");
+
+        let again = finish(plum_at(&gateway).args(["unmap", "8080"]));
+        assert_eq!(again.status.code(), Some(0), "nothing to do: {again:?}");
+        assert!(text(&again).contains("nothing of this host is mapped"));
+    }
+}
+
+#[test]
+fn unmap_tells_what_it_cannot_do() {
+    let gateway = gateway();
+    let code = |command: &mut Command| {
+        let output = finish(command);
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (usage, said) = code(plum_at(&gateway).args(["unmap", "80:81"]));
+    assert_eq!(usage, Some(2), "{said}");
+    let (usage, said) = code(plum_at(&gateway).args(["unmap", "80", "--protocol", "pcp"]));
+    assert_eq!(usage, Some(2), "{said}");
+    assert!(gateway.log().entries().is_empty(), "nothing was asked");
+
+    gateway.set(|knobs| knobs.nat_pmp = false).unwrap();
+    let (failed, said) = code(plum_at(&gateway).args(["unmap", "80", "--timeout", "2"]));
+    assert_eq!(failed, Some(1), "{said}");
+    assert!(said.contains("does not speak NAT-PMP"), "{said}");
+
+    gateway.close_port();
+    let (nobody, said) = code(plum_at(&gateway).args(["unmap", "80", "--timeout", "2"]));
+    assert_eq!(nobody, Some(3), "{said}");
+}
+
+#[test]
+fn an_unmap_that_is_refused_ends_with_1() {
+    let gateway = gateway();
+    gateway.insert_static(Transport::Tcp, gateway.addr().ip(), 8080, 8080);
+    let output = finish(plum_at(&gateway).args(["unmap", "8080", "--json"]));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let lines = lines(&output);
+    assert_eq!(lines[0]["event"], "failed");
+    assert_eq!(lines[0]["protocol"], "natpmp");
+    assert_eq!(lines[0]["code"], 2);
+    assert_eq!(gateway.rules().len(), 1, "made by hand");
+}
+
+#[test]
+fn shells_get_completions() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = finish(plum().args(["completions", shell]));
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let script = text(&output);
+        for word in ["external-ip", "unmap", "--keep-trying"] {
+            let word = word.trim_start_matches("--");
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    let output = finish(plum().args(["completions", "tea"]));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn there_is_a_manual() {
+    let page = text(&finish(plum().arg("man")));
+    assert!(page.contains(".TH plum 1"), "{page}");
+    assert!(page.contains("Exit codes"), "{page}");
+    let page = text(&finish(plum().args(["man", "unmap"])));
+    assert!(page.contains(".TH plum-unmap 1"), "{page}");
+    assert!(page.contains("NAT\\-PMP"), "{page}");
+    let output = finish(plum().args(["man", "nothing"]));
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
