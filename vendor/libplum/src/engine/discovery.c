@@ -51,7 +51,7 @@ static plum_wire *probing_wire(plum_gateway *gw)
     return NULL;
 }
 
-static void ask_pcp(plum_engine *e, plum_gateway *gw)
+static void ask_pcp(plum_engine *e, plum_gateway *gw, uint32_t timeout)
 {
     plum_wire *w = probing_wire(gw);
     if (!w) {
@@ -63,6 +63,7 @@ static void ask_pcp(plum_engine *e, plum_gateway *gw)
         plum_link_append(&gw->pcp_sent, &w->queue);
         plum_pcp_lane_enter_window(w);
     }
+    w->timeout = timeout; /* should it become the lane's, by an answer to another question */
     plum_wire_send(e, w);
 }
 
@@ -71,10 +72,6 @@ static void ask(plum_engine *e, plum_gateway *gw)
     bool pcp = pcp_is_open(e, gw);
     bool at_once =
         !pcp || gw->probe_sends > 0 || gw->proto == PLUM_BY_NATPMP || plum_gateway_has_asks(e, gw);
-    if (pcp)
-        ask_pcp(e, gw);
-    if (natpmp_is_open(e, gw) && at_once)
-        plum_natpmp_lane_external_send(e, gw);
     uint64_t next = PROBE_IRT;
     if (gw->probe_sends++) {
         uint32_t most = e->config.recheck_period < PROBE_MRT ? e->config.recheck_period : PROBE_MRT;
@@ -82,6 +79,10 @@ static void ask(plum_engine *e, plum_gateway *gw)
     }
     gw->probe_timeout = plum_pacing_rand(&e->rng, (uint32_t)next);
     plum_engine_timer_in(e, &gw->probe, gw->probe_timeout);
+    if (pcp)
+        ask_pcp(e, gw, gw->probe_timeout);
+    if (natpmp_is_open(e, gw) && at_once)
+        plum_natpmp_lane_external_send(e, gw);
 }
 
 void plum_discovery_begin(plum_engine *e, plum_gateway *gw)

@@ -1285,6 +1285,24 @@ static void a_restart_shows_though_the_protocol_changed(void)
     end_world();
 }
 
+static void an_answer_to_another_question_causes_no_storm(void)
+{
+    world_init(&w, NULL);
+    w.gw.delay = 700;
+    world_connect(&w);
+    world_ask(&w, 1, PLUM_ASK_FOR_PROBE); /* an ANNOUNCE, as there is nothing to map */
+    world_run(&w, 10);
+    world_create(&w, 1, PLUM_TCP, 8080); /* asked for at the next step of discovery */
+    world_run(&w, 300);
+    w.gw.mute_port = 8080;
+    world_run(&w, 2000);
+    CHECK(w.sends < 12);
+    w.gw.mute_port = 0;
+    world_run(&w, 10000);
+    expect_success(1, PLUM_BY_PCP, 8080);
+    end_world();
+}
+
 int main(void)
 {
     RUN(a_first_mapping_is_two_datagrams);
@@ -1347,6 +1365,7 @@ int main(void)
     RUN(natpmp_hears_of_a_new_address_after_none);
     RUN(who_comes_back_has_its_nonce);
     RUN(a_restart_shows_though_the_protocol_changed);
+    RUN(an_answer_to_another_question_causes_no_storm);
     RUN(every_allocation_may_fail);
     return check_end();
 }
