@@ -307,11 +307,12 @@ static void expire(plum_engine *e, plum_wire *w)
         plum_discovery_again(e, w->gw);
 }
 
-/* Not answered for so long: its own request, or, while it waits for its turn, all that is asked. */
+/* Told in time, unless the gateway is at work on others' requests, and ours has not been with it
+ * for so long. */
 static void overdue(plum_engine *e, plum_wire *w)
 {
     plum_time lane = w->via == PLUM_BY_NATPMP ? w->gw->alive_at : w->gw->heard_at;
-    plum_time since = w->stage == PLUM_STAGE_SENT ? w->asked_at : lane;
+    plum_time since = w->stage == PLUM_STAGE_SENT ? plum_time_min(w->asked_at, lane) : lane;
     plum_time at = plum_time_add(since, e->config.mapping_timeout);
     if (w->stage != PLUM_STAGE_REST && at > e->now)
         plum_engine_timer(e, &w->limit, at);
