@@ -80,7 +80,7 @@ fn find_missing() -> Option<String> {
 }
 
 /// Where `program` is; the sbin folders count too, whatever PATH says.
-pub(crate) fn find_program(program: &str) -> Option<std::path::PathBuf> {
+pub fn find_program(program: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(|dir| Path::new(dir).to_owned()))

@@ -20,7 +20,7 @@ mod programs;
 mod sources;
 mod stopwatch;
 
-pub use ability::{missing, missing_program, say_once, under_ci};
+pub use ability::{find_program, missing, missing_program, say_once, under_ci};
 pub use bare::{bare_announce, bare_epoch, bare_map};
 pub use boxed::Boxed;
 pub use daemon::{Daemon, DaemonOptions};
@@ -31,7 +31,6 @@ pub use natpmp_only::natpmp_only_daemon;
 pub use programs::program;
 pub use stopwatch::{first_mapping, FirstMapping};
 
-pub(crate) use ability::find_program;
 pub(crate) use daemon::{configuration, LISTENS, START};
 pub(crate) use home::{alone_rules, home_rules, FLUSH};
 pub(crate) use natpmp_only::target_folder;
