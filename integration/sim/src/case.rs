@@ -118,6 +118,7 @@ pub enum Op {
         suggested: u16,
         prefer_failure: bool,
         lifetime: u32,
+        timeout: u32,
     },
     Unmap(u32),
     Ask(u32, u32),
@@ -147,7 +148,7 @@ pub enum Op {
         pcp: bool,
         nat_pmp: bool,
     },
-    /// Our rule for this external port is gone without a word.
+    /// Our rules for this internal port are gone without a word.
     Forget(Transport, u16),
     NoSockets(bool),
     Slow(bool),
@@ -222,6 +223,7 @@ impl Case {
                 suggested: 0,
                 prefer_failure: false,
                 lifetime: 0,
+                timeout: 0,
             },
         )
     }
@@ -241,7 +243,7 @@ pub(crate) fn wan(last: u8) -> Option<Ipv4Addr> {
 fn trouble(rng: &mut Rng) -> (Op, Option<Op>) {
     let bad = |link: Link| (Op::Road(link), Some(Op::Road(Link::GOOD)));
     let codes = [2u8, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 200];
-    match rng.below(27) {
+    match rng.below(30) {
         0 => (Op::Restart(true), None),
         1 | 2 => (Op::Restart(false), None),
         3 => (Op::Close, Some(Op::Open)),
@@ -326,6 +328,15 @@ fn trouble(rng: &mut Rng) -> (Op, Option<Op>) {
         ),
         24 => (Op::NoSockets(true), Some(Op::NoSockets(false))),
         25 => (Op::Slow(true), Some(Op::Slow(false))),
+        26 => {
+            let transport = rng.pick(&[Transport::Tcp, Transport::Udp]);
+            (Op::Forget(transport, rng.pick(&[8080, 9000, 9001])), None)
+        }
+        27 => {
+            let transport = rng.pick(&[Transport::Tcp, Transport::Udp]);
+            let to = 12_000 + rng.below(3) as u16;
+            (Op::Move(transport, rng.pick(&[8080, 9000]), to), None)
+        }
         _ => (Op::Cry(rng.percent(50)), None),
     }
 }
@@ -353,6 +364,7 @@ pub fn random(seed: u64) -> Case {
                 suggested: rng.pick(&[0, 0, 0, 443, 9000, 2222]),
                 prefer_failure: rng.percent(10),
                 lifetime: rng.pick(&[0, 0, 40, 100]),
+                timeout: rng.pick(&[0, 0, 0, 1, 700, 20_000]),
             },
         );
         if rng.percent(40) {
