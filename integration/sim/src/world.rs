@@ -651,13 +651,13 @@ impl World {
             (sock, stranger, &[], 0),
             (self.last_sock + 77, GATEWAY, like, 0),
         ];
-        // From the right place, with one bit wrong of what tells whose it is: the nonce, the protocol,
-        // the internal port.
+        // From the right place, but wrong in what tells whose it is: the nonce, the protocol, the
+        // internal port. By several bits, for the model's own wrong nonces have one.
         let mut alien = Vec::new();
         if matches!(like, [2, 0x81, ..]) && like.len() >= 60 {
             for at in [24, 35, 36, 40, 41] {
                 let mut bytes = like.to_vec();
-                bytes[at] ^= 1;
+                bytes[at] ^= 0x55;
                 alien.push(bytes);
             }
         }
