@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use super::own::OwnEngine;
+use super::own::{self, OwnEngine};
 use super::stop::{self, unsupervised, Guard, Output};
 use crate::lab::find_program;
 
 /// The label that all containers of one run carry.
 const LABEL: &str = "libplum.lab";
+
+/// Open files and processes, enough for any container here.
+const MODEST: u32 = 4096;
 
 /// A container engine that runs.
 #[derive(Debug)]
@@ -42,6 +45,7 @@ impl Engine {
     ///
     /// One sentence that says what to do.
     pub fn find() -> Result<Self, NoEngine> {
+        own::remove_leftovers();
         let asked = std::env::var("PLUM_ENGINE").unwrap_or_default();
         match asked.as_str() {
             "" => {}
@@ -170,6 +174,31 @@ impl Engine {
         }
     }
 
+    /// Podman asks for more open files and processes than it may give where this process is limited
+    /// itself; then they get as few as anybody may give.
+    pub(crate) fn learn_limits(&mut self, image: &str) -> Result<(), String> {
+        let try_one = |engine: &Self| {
+            let mut args = engine.run_args();
+            args.extend(["--rm", "--network", "none", image, "true"]);
+            engine.output(&args).map(|_| ())
+        };
+        let Err(why) = try_one(self) else {
+            return Ok(());
+        };
+        if why.contains("rlimit") {
+            for name in ["nofile", "nproc"] {
+                self.run
+                    .extend(["--ulimit".to_owned(), format!("{name}={MODEST}:{MODEST}")]);
+            }
+        }
+        try_one(self).map_err(|why| {
+            format!(
+                "{} starts no container here ({why}): mend that, or set PLUM_ENGINE",
+                self.program
+            )
+        })
+    }
+
     /// What every `docker run` needs with this engine.
     pub fn run_extras(&self) -> impl Iterator<Item = &str> {
         self.run.iter().map(String::as_str)
@@ -287,4 +316,23 @@ pub(crate) fn pid_is_gone(pid: u32) -> bool {
 /// Whether a program is here, for a sentence about what is missing.
 pub(crate) fn is_here(program: &str) -> bool {
     find_program(program).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_runs_of_this_place_that_are_gone_are_tidied_up_after() {
+        let me = Runner {
+            place: "boot-space".into(),
+            pid: std::process::id(),
+        };
+        assert!(!me.is_gone(&me.label()), "that is this run");
+        // Larger than any process number of Linux.
+        assert!(me.is_gone("boot-space.4194305"));
+        assert!(!me.is_gone("elsewhere.4194305"));
+        assert!(!me.is_gone("boot-space.x"));
+        assert!(!me.is_gone(""));
+    }
 }

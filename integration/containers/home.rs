@@ -70,6 +70,8 @@ impl<'w> Host<'w> {
         let name = format!("{lab}-{role}");
         let mut args = engine.run_args();
         args.extend(["-d", "--rm", "--network", "none", "--name", &name]);
+        // Its first process sleeps and hears nothing else.
+        args.extend(["--stop-signal", "KILL"]);
         args.extend(["--hostname", role, "--cap-add", "NET_ADMIN"]);
         if forwards {
             args.extend(["--sysctl", "net.ipv4.ip_forward=1"]);

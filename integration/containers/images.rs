@@ -27,18 +27,20 @@ pub struct Images {
 }
 
 impl Images {
-    /// Builds what the engine does not have yet.
+    /// Builds what the engine does not have yet, and sees that containers start.
     ///
     /// # Errors
     ///
     /// One sentence that says what to do.
-    pub fn prepare(engine: &Engine) -> Result<Self, String> {
+    pub fn prepare(engine: &mut Engine) -> Result<Self, String> {
         let base = base(engine)?;
-        Ok(Images {
+        let images = Images {
             gateway: build(engine, &base, "gateway")?,
             client: build(engine, &base, "client")?,
             outside: build(engine, &base, "outside")?,
-        })
+        };
+        engine.learn_limits(&images.client)?;
+        Ok(images)
     }
 }
 
@@ -116,7 +118,7 @@ fn debootstrap(engine: &Engine) -> Result<(), String> {
     stop::complain(&format!(
         "making the base image from Debian's packages ({RELEASE})"
     ));
-    let work = target_folder().join(format!("lab/base-{}", std::process::id()));
+    let work = target_folder().join(format!("lab/plumlab-{}-base", std::process::id()));
     fs::create_dir_all(&work).map_err(|error| format!("{}: {error}", work.display()))?;
     let _guard = removed_at_the_end(&work);
     let tree = work.join("tree");

@@ -67,7 +67,6 @@ impl OwnEngine {
                 )));
             }
         }
-        remove_leftovers();
         Self::start_daemon().map_err(NoEngine::Broken)
     }
 
@@ -75,7 +74,7 @@ impl OwnEngine {
         let images = images_folder()?;
         let lock = lock_images(&images)?;
         let name = format!("{PREFIX}{}", std::process::id());
-        let folder = std::env::temp_dir().join(format!("{name}{FOLDER}"));
+        let folder = std::env::temp_dir().join(format!("{name}-engine"));
         fs::create_dir_all(folder.join("private"))
             .map_err(|error| format!("{}: {error}", folder.display()))?;
         let log = folder.join("log");
@@ -184,26 +183,31 @@ fn remove_traces(folder: &Path, name: &str) {
     }
 }
 
+/// What the names of a run's folders, its control group and its containers begin with.
 const PREFIX: &str = "plumlab-";
-const FOLDER: &str = "-engine";
 
-/// What a run that was killed left: its daemon ended with it, its folder did not.
-fn remove_leftovers() {
-    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let Ok(file) = entry.file_name().into_string() else {
+/// What a run that was killed left: its daemon ended with it, its folders did not.
+pub(super) fn remove_leftovers() {
+    for folder in [std::env::temp_dir(), target_folder().join("lab")] {
+        let Ok(entries) = fs::read_dir(folder) else {
             continue;
         };
-        let Some(name) = file.strip_suffix(FOLDER) else {
-            continue;
-        };
-        let pid = name.strip_prefix(PREFIX).and_then(|pid| pid.parse().ok());
-        if pid.is_some_and(pid_is_gone) {
-            remove_traces(&entry.path(), name);
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(run) = gone_run(&name, pid_is_gone) {
+                remove_traces(&entry.path(), &run);
+            }
         }
     }
+}
+
+/// The run that a folder belongs to, when it is one of ours and its process is gone.
+fn gone_run(folder: &str, is_gone: impl Fn(u32) -> bool) -> Option<String> {
+    let (pid, kind) = folder.strip_prefix(PREFIX)?.split_once('-')?;
+    let ours = ["engine", "images", "inside", "base"];
+    let ours = ours.iter().any(|ours| kind.starts_with(ours));
+    let pid: u32 = pid.parse().ok()?;
+    (ours && is_gone(pid)).then(|| format!("{PREFIX}{pid}"))
 }
 
 /// Version 1 has a hierarchy for each controller, version 2 one for all.
@@ -251,4 +255,21 @@ fn lock_images(images: &Path) -> Result<File, String> {
         "another run of this suite uses the folder of images: wait until it has ended".to_owned()
     })?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_of_runs_that_are_gone_are_swept() {
+        let seven_is_gone = |pid| pid == 7;
+        let run = |folder| gone_run(folder, seven_is_gone);
+        assert_eq!(run("plumlab-7-engine").as_deref(), Some("plumlab-7"));
+        assert_eq!(run("plumlab-7-inside-3").as_deref(), Some("plumlab-7"));
+        assert_eq!(run("plumlab-8-engine"), None, "it runs");
+        assert_eq!(run("plumlab-7-lan-daemon"), None, "the other lab's");
+        assert_eq!(run("plumlab-x-engine"), None);
+        assert_eq!(run("somebody-7-engine"), None);
+    }
 }

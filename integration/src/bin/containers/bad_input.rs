@@ -108,7 +108,7 @@ fn suite_fails(command: &mut Command, words: &[&str]) -> Verdict {
 
 fn no_engine(world: &World) -> Verdict {
     let nowhere = "unix:///nonexistent/plum-lab.sock";
-    let mut command = suite(world, &["pcp"])?;
+    let mut command = suite(world, &["pcp_maps"])?;
     command
         .env_remove("PLUM_ENGINE")
         .env("DOCKER_HOST", nowhere);
@@ -116,7 +116,7 @@ fn no_engine(world: &World) -> Verdict {
 }
 
 fn no_base(world: &World) -> Verdict {
-    let mut command = suite(world, &["pcp"])?;
+    let mut command = suite(world, &["pcp_maps"])?;
     command.env("BASE", "libplum-lab/nowhere:1");
     suite_fails(&mut command, &["libplum-lab/nowhere:1", "fetch it"])
 }
@@ -147,7 +147,7 @@ fn foreign(world: &World) -> Verdict {
         world
             .engine
             .output(&["inspect", "--format", "{{.Id}} {{.State.Running}}", &name])?;
-    let mut command = suite(world, &["pcp"])?;
+    let mut command = suite(world, &["pcp_maps"])?;
     command.env("PLUM_LAB_NAME", &lab);
     let output = stop::run(&mut command, "").map_err(|error| error.to_string())?;
     same(&output.status.code(), &Some(1), "the suite's exit code")?;

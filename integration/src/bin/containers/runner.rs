@@ -81,7 +81,7 @@ pub(crate) fn main() -> ExitCode {
 fn run(chosen: &[&Case]) -> Result<ExitCode, String> {
     let began = Instant::now();
     on_signals()?;
-    let engine = match Engine::find() {
+    let mut engine = match Engine::find() {
         Ok(engine) => engine,
         Err(NoEngine::Missing(sentence)) if !under_ci() => {
             complain(&sentence);
@@ -91,7 +91,7 @@ fn run(chosen: &[&Case]) -> Result<ExitCode, String> {
         Err(NoEngine::Missing(sentence) | NoEngine::Broken(sentence)) => return Err(sentence),
     };
     println!("engine: {}", engine.describe());
-    let images = Images::prepare(&engine)?;
+    let images = Images::prepare(&mut engine)?;
     println!("images: ready after {:.1} s", began.elapsed().as_secs_f64());
     let programs = programs()?;
     let world = World::new(engine, images, programs);
