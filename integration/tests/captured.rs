@@ -126,10 +126,9 @@ fn plainly(dir: &Path, url: &str) {
     let name = name(dir);
     let about = fs::read(dir.join("about.json")).unwrap();
     let about: Value = serde_json::from_slice(&about).unwrap();
-    let expect = about["expect"].as_array().expect("services").iter();
+    let mut expect = about["expect"].as_array().expect("services").iter();
     let service = expect
-        .filter(|s| about["connected"].is_null() || about["connected"] == s["control"])
-        .next()
+        .find(|s| about["connected"].is_null() || about["connected"] == s["control"])
         .expect("one is up");
     let (urn, control) = (
         service["service"].as_str().unwrap(),

@@ -516,7 +516,7 @@ struct News<'a> {
 
 fn table(rules: &Rules, now: Duration) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_preset(presets::UTF8_BORDERS_ONLY);
     table.set_header(["", "outside", "inside", "by", "seconds left", "description"]);
     for told in rules.0.values().take(ROWS) {
         table.add_row([
@@ -600,5 +600,73 @@ impl fmt::Display for Trouble {
             Trouble::Log(path, error) => write!(f, "{}: {error}", path.display()),
             Trouble::Output(error) => write!(f, "standard output: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use libplum_gateway::model::{Knobs, Model};
+
+    const NOW: Duration = Duration::from_secs(5);
+
+    /// A gateway with a rule for each port, by NAT-PMP (RFC 6886 section 3.3), for 120 s.
+    fn with_rules(ports: std::ops::Range<u16>) -> Model {
+        let mut model = Model::new(Knobs::default(), 0).unwrap();
+        for port in ports {
+            map(&mut model, NOW, port, 120);
+        }
+        model
+    }
+
+    fn map(model: &mut Model, now: Duration, port: u16, lifetime: u8) {
+        let [high, low] = port.to_be_bytes();
+        let request = [0, 2, 0, 0, high, low, high, low, 0, 0, 0, lifetime];
+        model.receive(now, "192.168.1.20:40000".parse().unwrap(), &request);
+        assert!(model.poll(now).is_some());
+    }
+
+    fn news(seen: &mut Rules, model: &mut Model, now: Duration) -> Vec<What> {
+        model.advance(now);
+        let news = seen.update(now, model.rules());
+        news.into_iter().map(|(what, _)| what).collect()
+    }
+
+    #[test]
+    fn a_rule_is_told_from_its_beginning_to_its_end() {
+        let mut model = with_rules(80..81);
+        let mut seen = Rules::default();
+        let at = |seconds| NOW + Duration::from_secs(seconds);
+        assert_eq!(news(&mut seen, &mut model, at(0)), [What::Mapped]);
+        assert_eq!(news(&mut seen, &mut model, at(10)), []);
+        map(&mut model, at(20), 80, 120);
+        assert_eq!(news(&mut seen, &mut model, at(20)), [What::Renewed]);
+        model.insert_static(
+            at(30),
+            Transport::Tcp,
+            "192.168.1.9".parse().unwrap(),
+            1,
+            80,
+        );
+        assert_eq!(news(&mut seen, &mut model, at(30)), [What::Changed]);
+        map(&mut model, at(30), 81, 120);
+        assert_eq!(news(&mut seen, &mut model, at(30)), [What::Mapped]);
+        assert_eq!(news(&mut seen, &mut model, at(150)), [What::Expired]);
+        map(&mut model, at(150), 82, 120);
+        map(&mut model, at(150), 83, 120);
+        assert_eq!(news(&mut seen, &mut model, at(150)), [What::Mapped; 2]);
+        map(&mut model, at(151), 82, 0);
+        assert_eq!(news(&mut seen, &mut model, at(151)), [What::Unmapped]);
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_shows_who_maps_where() {
+        let mut seen = Rules::default();
+        seen.update(NOW, with_rules(100..130).rules());
+        let text = table(&seen, NOW);
+        assert!(text.contains("192.168.1.20:119"), "{text}");
+        assert!(!text.contains("192.168.1.20:120"), "{text}");
+        assert!(text.ends_with("and 10 more"), "{text}");
+        assert!(text.lines().count() <= ROWS + 5);
     }
 }

@@ -307,3 +307,42 @@ fn what_the_system_refuses_is_a_failure() {
     let said = refused(&["--ephemeral", "--log", "/no/such/folder/log"], 1);
     assert!(said.contains("/no/such/folder/log"), "{said}");
 }
+
+/// The example of libplum-gateway for scripts.
+#[cfg(unix)]
+#[test]
+fn a_script_tests_any_program_against_it() {
+    let with_router = |quirks: &str, command: &str| {
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../libplum-gateway/examples/with_router.sh"
+        );
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_plum"));
+        let mut path = program.parent().unwrap().as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let mut run = Command::new("sh");
+        run.args([script, "sh", "-c", command]).env("PATH", path);
+        let output = run.env("QUIRKS", quirks).stdin(Stdio::null()).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), said)
+    };
+    let map = r#"plum map 8080 --gateway "$ROUTER" --for 0"#;
+    let (code, said) = with_router("no-port-zero cgnat", map);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.ends_with("requests, 0 ports left open\n"), "{said}");
+    let (code, said) = with_router("", r#"test -n "$ROUTER_URL" && exit 7"#);
+    assert_eq!(code, Some(7), "{said}");
+    // Killed once it has mapped, it leaves the port open.
+    let leak = r#"mkfifo "$FIFO"; plum map 8080 --gateway "$ROUTER" --json >"$FIFO" & pid=$!
+        read -r line <"$FIFO"; kill -9 $pid; wait $pid; rm "$FIFO"; true"#;
+    let fifo = std::env::temp_dir().join(format!("plum-{}-fifo", std::process::id()));
+    let leak = leak.replace("$FIFO", fifo.to_str().unwrap());
+    let (code, said) = with_router("", &leak);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.ends_with("1 ports left open\n"), "{said}");
+    let (code, said) = with_router("no-such-quirk", "true");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("no quirk is called"), "{said}");
+}
