@@ -30,6 +30,9 @@ const UPTIME: u32 = 5_000_000;
 /// The loop's buffer.
 const BUFFER: usize = 1280;
 
+/// What must hold is looked at so often, in milliseconds, when nothing happens.
+const HEARTBEAT: u64 = 10_000;
+
 /// RFC 6887 section 15.
 const DAY: u64 = 86_400_000;
 
@@ -298,7 +301,8 @@ impl World {
             .min(packet)
             .min(gateway)
             .min(script.unwrap_or(u64::MAX))
-            .min(end + 1);
+            .min(end + 1)
+            .min(self.now + HEARTBEAT);
         self.now = self.now.max(next);
         if self.now > end {
             return;

@@ -291,6 +291,46 @@ fn a_slow_gateway_is_not_pressed() {
     }
 }
 
+/// Nobody announces it, and no renewal is near: only rechecks can find out.
+#[test]
+fn a_restart_that_nobody_announces_is_noticed() {
+    for (pcp, nat_pmp) in [(true, false), (false, true)] {
+        let mut case = Case::new(format!("quiet, PCP {pcp}"), 5, Style::Quiet);
+        case.config.lifetime = 7_200;
+        case.at(0, Op::Be(Where::Home));
+        case.at(0, Op::Speak { pcp, nat_pmp });
+        case.map(100, 1, Transport::Tcp, 8080);
+        case.at(100_000, Op::Restart(false));
+        case.at(300_000, Op::Shutdown(2_000));
+        hold(&case, Twist::None);
+    }
+}
+
+/// Whatever was on its way when a mapping was given up is undone.
+#[test]
+fn nothing_is_left_of_what_was_destroyed_on_its_way() {
+    let road = Link {
+        delay: 45,
+        ..Link::GOOD
+    };
+    for style in [
+        Style::PcpOnly,
+        Style::Miniupnpd,
+        Style::NatPmpOnly,
+        Style::Rfc,
+    ] {
+        for after in (1..400).step_by(7) {
+            let mut case = Case::new(format!("{style:?}, {after} ms"), 6, style);
+            case.at(0, Op::Be(Where::Home));
+            case.at(0, Op::Road(road));
+            case.map(10_000, 1, Transport::Tcp, 8080);
+            case.at(10_000 + after, Op::Unmap(1));
+            case.at(20_000, Op::Road(road));
+            hold(&case, Twist::None);
+        }
+    }
+}
+
 #[test]
 fn any_allocation_may_fail() {
     for style in [Style::Miniupnpd, Style::NatPmpOnly] {
