@@ -5,6 +5,7 @@ mod corpus;
 mod costume;
 mod plain;
 mod recorded;
+mod recorded_upnp;
 mod serve;
 mod trouble;
 mod unsolicited;
