@@ -1,6 +1,6 @@
 # Any system that zig cc knows: -DPLUM_ZIG=<its program> -DPLUM_TARGET=aarch64-macos, x86_64-freebsd,
 # mips-linux-musl and so on. No SDK is needed.
-set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES PLUM_ZIG PLUM_TARGET)
+set(CMAKE_TRY_COMPILE_PLATFORM_VARIABLES PLUM_ZIG PLUM_TARGET PLUM_QEMU)
 string(REGEX MATCH "^[^-]+" CMAKE_SYSTEM_PROCESSOR ${PLUM_TARGET})
 if(PLUM_TARGET MATCHES "macos")
   set(CMAKE_SYSTEM_NAME Darwin)
@@ -13,8 +13,14 @@ else()
 endif()
 set(CMAKE_C_COMPILER ${PLUM_ZIG} cc)
 set(CMAKE_C_COMPILER_TARGET ${PLUM_TARGET})
-set(CMAKE_CXX_COMPILER ${PLUM_ZIG} c++)
-set(CMAKE_CXX_COMPILER_TARGET ${PLUM_TARGET})
+set(CMAKE_CXX_COMPILER CMAKE_CXX_COMPILER-NOTFOUND) # and the host's is not taken instead
+# Linux programs of other processors run under qemu-user, statically linked.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND PLUM_QEMU)
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${PLUM_QEMU})
+endif()
+if(PLUM_TARGET MATCHES "linux-musl")
+  set(CMAKE_EXE_LINKER_FLAGS_INIT "-static")
+endif()
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE NEVER)
