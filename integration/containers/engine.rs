@@ -93,12 +93,7 @@ impl Engine {
         Ok(Self::new(program, Vec::new(), None))
     }
 
-    /// Starts one.
-    ///
-    /// # Errors
-    ///
-    /// One sentence that says what to do.
-    pub fn own() -> Result<Self, NoEngine> {
+    fn own() -> Result<Self, NoEngine> {
         let own = OwnEngine::start()?;
         let to = vec!["-H".to_owned(), own.address()];
         Ok(Self::new("docker", to, Some(own)))

@@ -195,9 +195,9 @@ fn home_and_wait(world: &World) -> Verdict {
     }
 }
 
-/// Starts an engine, and nothing else.
+/// Starts an engine, as `PLUM_ENGINE` says, and nothing else.
 pub(crate) fn engine_and_wait() -> Result<(), String> {
-    match Engine::own() {
+    match Engine::find() {
         Ok(engine) => println!("{} {UP}", engine.describe()),
         Err(NoEngine::Missing(sentence) | NoEngine::Broken(sentence)) => return Err(sentence),
     }
@@ -254,6 +254,7 @@ fn suite_with_images(world: &World, images: &Path) -> Result<Command, String> {
     let mut command = suite(world, &[ENGINE_AND_WAIT])?;
     command
         .env_remove("DOCKER_HOST")
+        .env("PLUM_ENGINE", "own")
         .env("PLUM_ENGINE_IMAGES", images);
     Ok(command)
 }
