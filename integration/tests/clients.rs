@@ -218,7 +218,9 @@ fn upnpc(actor: &mut Actor<'_>) {
     actor.done("map");
 
     let entry = format!("TCP {port:>5}->{client}:{port}");
-    contains(&actor.run("upnpc", &["-l"]), &entry);
+    // The others on this gateway move entries about while it reads: then once more.
+    let is_listed = (0..5).any(|_| actor.run("upnpc", &["-l"]).contains(&entry));
+    assert!(is_listed, "{entry}");
     let is_2 = actor.row.protocol.ends_with('2');
     if is_2 {
         contains(&actor.run("upnpc", &["-L"]), &entry);
@@ -383,10 +385,13 @@ fn igd_next(port: u16) {
     let local = SocketAddr::from((CLIENT, port));
     gateway.add_port(TCP, port, local, 600, "one").unwrap();
     did("map", 600);
-    let listed = (0..).map_while(|i| gateway.get_generic_port_mapping_entry(i).ok());
-    let ours: Vec<_> = listed.filter(|entry| entry.internal_port == port).collect();
-    assert_eq!(ours.len(), 1);
-    assert_eq!(ours[0].port_mapping_description, "one");
+    // The others on this gateway move entries about while we read: then once more.
+    let is_listed = || {
+        let listed = (0..).map_while(|i| gateway.get_generic_port_mapping_entry(i).ok());
+        let mut ours = listed.filter(|entry| entry.internal_port == port);
+        ours.any(|entry| entry.port_mapping_description == "one")
+    };
+    assert!((0..10).any(|_| is_listed()), "it is not listed");
     did("list", 0);
     gateway.add_port(TCP, port, local, 1200, "one").unwrap();
     did("renew", 1200);
@@ -432,6 +437,9 @@ async fn portmapper(protocol: &str, port: NonZeroU16) {
     tokio::time::advance(Duration::from_secs((lifetime / 2 + 1).into())).await;
     tokio::time::resume();
     on_time("renew", lifetime).await;
+    // It tells nobody when it has taken the answer in, and would release the mapping before. One
+    // more round trip comes after that.
+    client.probe().await.unwrap().unwrap();
     client.deactivate();
     on_time("delete", 0).await;
 }
