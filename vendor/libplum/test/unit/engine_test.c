@@ -1074,6 +1074,58 @@ static void a_socket_dies_under_deletes(void)
     world_free(&w);
 }
 
+static void every_allocation_of_new_may_fail(void)
+{
+    plum_engine_config config = world_config();
+    plum_engine *e = NULL;
+    long n = 0;
+    for (; !e; n++) {
+        check_heap heap = {.countdown = n};
+        plum_hooks hooks = check_heap_hooks(&heap);
+        REQUIRE(n < 100);
+        e = plum_engine_new(&config, &hooks, 0);
+        plum_engine_free(e);
+        CHECK(heap.blocks == 0 && heap.bytes == 0);
+    }
+    CHECK(n > 1); /* it does allocate */
+}
+
+/* Renewals, a daemon that restarts, another network: whatever of that has no memory, the mapping
+ * lives on, or is there again when there is some. */
+static void every_allocation_of_a_life_may_fail(void)
+{
+    long total = 1;
+    for (long n = 0; n < total; n++) {
+        world_init(&w, NULL);
+        world_connect(&w);
+        CHECK_EQ(world_create(&w, 1, PLUM_TCP, 8080), 0);
+        world_run(&w, 1000);
+        CHECK(world_is(&w, 1, PLUM_IS_SUCCESS));
+        w.heap.asked = 0;
+        w.heap.countdown = n;
+        world_run(&w, 5 * 3600 * PLUM_SECONDS);
+        CHECK(world_is(&w, 1, PLUM_IS_SUCCESS)); /* renewed twice by now, and more */
+        CHECK_EQ(world_rules(&w), 1);
+        world_restart(&w, false);
+        world_run(&w, 600 * PLUM_SECONDS);
+        CHECK(world_is(&w, 1, PLUM_IS_SUCCESS));
+        CHECK_EQ(world_rules(&w), 1);
+        w.net.local.bytes[3]++;
+        memset(w.gw.rules, 0, sizeof w.gw.rules); /* another host's, for this gateway */
+        world_connect(&w);
+        world_run(&w, 10 * PLUM_SECONDS);
+        total =
+            n == 0 ? w.heap.asked + 2 : total; /* all fail from the first on: it asks the more */
+        w.heap.countdown = -1;
+        world_connect(&w);
+        world_run(&w, 600 * PLUM_SECONDS);
+        CHECK(world_is(&w, 1, PLUM_IS_SUCCESS));
+        w.heap.countdown = 0;
+        end_world();
+    }
+    CHECK(total > 2); /* the new network did allocate */
+}
+
 static void every_allocation_may_fail(void)
 {
     long total = 1;
@@ -1366,6 +1418,8 @@ int main(void)
     RUN(who_comes_back_has_its_nonce);
     RUN(a_restart_shows_though_the_protocol_changed);
     RUN(an_answer_to_another_question_causes_no_storm);
+    RUN(every_allocation_of_new_may_fail);
     RUN(every_allocation_may_fail);
+    RUN(every_allocation_of_a_life_may_fail);
     return check_end();
 }
