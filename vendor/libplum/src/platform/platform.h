@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /*
  * What each operating system gives. One folder a system, no #ifdef ladder: linux/, bsd/ (macOS,
- * FreeBSD) and windows/ implement the same functions; posix/ holds what the first two share, shared/
- * what all do. Only api/ and io/ include this.
+ * FreeBSD) and windows/ implement the same functions; posix/ holds what the first two share,
+ * shared/ what all do. Only api/ and io/ include this.
  *
  * Sockets are integers of the system's own width, errors one enum: errno and WSAGetLastError end
  * here.
