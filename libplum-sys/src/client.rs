@@ -46,7 +46,7 @@ pub struct plum_client_options_t {
     pub log_callback: plum_client_log_callback_t,
     pub log_ctx: *mut ::core::ffi::c_void,
     pub gateway: *const ::core::ffi::c_char,
-    pub interface: *const ::core::ffi::c_char,
+    pub interface_name: *const ::core::ffi::c_char,
     pub log_level: plum_log_level_t,
     pub flags: u32,
     pub protocols: u32,

@@ -71,7 +71,7 @@ impl ClientHandle {
         options.log_callback = Some(callback::on_log);
         options.log_level = convert::from_log_filter(log::max_level());
         options.gateway = config.gateway.as_ref().map_or(null(), |text| text.as_ptr());
-        options.interface = config
+        options.interface_name = config
             .interface
             .as_ref()
             .map_or(null(), |text| text.as_ptr());

@@ -67,8 +67,8 @@ typedef struct {
     size_t size;                             /* sizeof(plum_client_options_t) */
     plum_client_log_callback_t log_callback; /* NULL: no log */
     void *log_ctx;
-    const char *gateway;   /* numeric address of the gateway; NULL: the default route's */
-    const char *interface; /* name of the interface whose default route counts; NULL: any */
+    const char *gateway;        /* numeric address of the gateway; NULL: the default route's */
+    const char *interface_name; /* of the interface whose default route counts; NULL: any */
     plum_log_level_t log_level;
     uint32_t flags;          /* PLUM_CLIENT_ */
     uint32_t protocols;      /* set of PLUM_PROTOCOLS_; never 0 */

@@ -286,14 +286,14 @@ static plum_client_t *new_client(const plum_client_options_t *options, plum_loop
     plum_link_init(&client->due);
     plum_link_init(&client->unborn);
 
-    if (options->interface != NULL) {
-        size_t size = strlen(options->interface) + 1;
+    if (options->interface_name != NULL) {
+        size_t size = strlen(options->interface_name) + 1;
         client->interface = malloc(size);
         if (client->interface == NULL) {
             free_all(client);
             return NULL;
         }
-        memcpy(client->interface, options->interface, size);
+        memcpy(client->interface, options->interface_name, size);
         config->networks.interface = client->interface;
     }
     const plum_loop_owner owner = {.ctx = client,

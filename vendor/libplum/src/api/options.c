@@ -73,12 +73,12 @@ int plum_options_read(const plum_client_options_t *options, plum_loop_config *co
         return PLUM_ERR_INVALID;
     if (o->gateway != NULL && (fed || !read_gateway(o->gateway, &config->networks.gateway)))
         return PLUM_ERR_INVALID;
-    if (o->interface != NULL && (fed || o->interface[0] == '\0'))
+    if (o->interface_name != NULL && (fed || o->interface_name[0] == '\0'))
         return PLUM_ERR_INVALID;
 
     config->fed = fed;
     config->networks.gateway_port = o->gateway_port;
-    config->networks.interface = o->interface;
+    config->networks.interface = o->interface_name;
     config->engine.allow = o->protocols;
     config->engine.lifetime = o->lifetime_s;
     config->engine.discover_timeout = (uint32_t)o->discover_timeout_ms;

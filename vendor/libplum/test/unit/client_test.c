@@ -570,7 +570,7 @@ static void an_interface_is_chosen(void)
     plum_client_options_t o = options();
     forget();
     o.gateway = NULL;
-    o.interface = "no-such-if";
+    o.interface_name = "no-such-if";
     o.discover_timeout_ms = 100;
     plum_client_t *client = new_client(&o);
     int id = map(client, 8080);

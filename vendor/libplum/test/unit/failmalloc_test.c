@@ -73,7 +73,7 @@ static bool life(responder *router, int k)
     plum_client_options_default(&o, sizeof o);
     plum_map_options_default(&map, sizeof map);
     o.gateway = "127.0.0.1";
-    o.interface = "lo";
+    o.interface_name = "lo";
     o.gateway_port = responder_port(router);
     o.shutdown_timeout_ms = 500;
     o.discover_timeout_ms = 200;

@@ -116,9 +116,9 @@ static void what_a_client_may_not_have(void)
     CLIENT_INVALID(o.gateway = "ff02::1");
     CLIENT_INVALID(o.gateway = "::");
     CLIENT_INVALID(o.gateway = "192.168.001.1");
-    CLIENT_INVALID(o.interface = "");
+    CLIENT_INVALID(o.interface_name = "");
     CLIENT_INVALID(o.gateway = "10.0.0.1"; o.flags = PLUM_CLIENT_FEED_NETWORKS);
-    CLIENT_INVALID(o.interface = "eth0"; o.flags = PLUM_CLIENT_FEED_NETWORKS);
+    CLIENT_INVALID(o.interface_name = "eth0"; o.flags = PLUM_CLIENT_FEED_NETWORKS);
 }
 
 #define MAP_INVALID(change)                                                                        \
