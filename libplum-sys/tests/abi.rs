@@ -116,7 +116,7 @@ fn probe_client(c: &mut String) {
             log_callback,
             log_ctx,
             gateway,
-            interface,
+            interface_name,
             log_level,
             flags,
             protocols,
